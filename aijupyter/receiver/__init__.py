@@ -1,0 +1,1 @@
+"""What the outside world can reach: deliveries in, shared recordings out."""

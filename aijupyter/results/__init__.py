@@ -1,0 +1,1 @@
+"""Answers as frames: no input, no output."""

@@ -1,0 +1,1 @@
+"""What analyses recordings for the embedded service."""

@@ -1,0 +1,3 @@
+"""Await asynchronous AI APIs from a notebook."""
+
+__version__ = "0.1.0"

@@ -41,8 +41,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,3 +262,23 @@ class JobNotFoundError(JobError, LookupError):
 
 class SubmissionUnconfirmedError(JobError):
     """The request left and no answer came. It is not repeated, for it could be paid twice."""
+
+
+def dump_error(error: AIJupyterError) -> dict[str, object]:
+    """An error as JSON-ready data, for the ledger."""
+    details = {**vars(error), "kind": type(error).__name__}
+    if isinstance(error, ProviderError | JobFailedError):
+        details["faults"] = [(fault.code, fault.message, fault.parameter) for fault in error.faults]
+    return details
+
+
+def load_error(data: Mapping[str, Any]) -> AIJupyterError:
+    """The error that `dump_error` wrote down; the root class where its kind is no longer known."""
+    details = dict(data)
+    kind = globals().get(str(details.pop("kind", "")))
+    problem, mend = str(details.pop("problem", "")), str(details.pop("mend", ""))
+    if not (isinstance(kind, type) and issubclass(kind, AIJupyterError)):
+        return AIJupyterError(problem, mend)
+    if "faults" in details:
+        details["faults"] = [Fault(*fault) for fault in details["faults"]]
+    return kind(problem, mend, **details)

@@ -1,0 +1,92 @@
+"""The JWT bearer grant: from client credentials and a personal JWT to an access token that is renewed in time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from aijupyter.api.wire import Reply, raise_for_status
+from aijupyter.config import Secret
+from aijupyter.errors import AuthenticationError, BadRequestError, UnexpectedAnswerError
+
+TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105  # a path
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+RENEW_SHARE = 0.1
+"""A token is renewed when less than this share of its life is left, and never later than a minute before its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the grant needs."""
+
+    client_id: str
+    client_secret: Secret
+    jwt: Secret
+
+
+class SendForm(Protocol):
+    """Posts a form with HTTP Basic authentication and returns the answer, whatever its status."""
+
+    def __call__(self, path: str, form: dict[str, str], *, user: str, password: str) -> Awaitable[Reply]:
+        """POST `form` to `path`."""
+
+
+class TokenSource:
+    """Holds the access token. Any number of tasks may ask; one renews it."""
+
+    def __init__(
+        self, credentials: Credentials, send: SendForm, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._credentials = credentials
+        self._send = send
+        self._clock = clock
+        self._renewing = asyncio.Lock()
+        self._token: Secret | None = None
+        self._renew_at = 0.0
+
+    async def token(self) -> Secret:
+        """A token that is good for a while. Raises AuthenticationError, or what the connection raises."""
+        async with self._renewing:
+            if self._token is None or self._clock() >= self._renew_at:
+                await self._renew()
+            assert self._token is not None  # noqa: S101  # for the type checker: _renew sets it or raises
+            return self._token
+
+    def discard(self, token: Secret) -> None:
+        """Forget a token that was refused, unless another has taken its place already."""
+        if self._token == token:
+            self._token = None
+
+    async def _renew(self) -> None:
+        form = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt.reveal()}
+        asked = self._clock()
+        reply = await self._send(
+            TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret.reveal()
+        )
+        try:
+            raise_for_status(reply, "The token call")
+        except BadRequestError as error:  # the grant is refused with 400 as well as with 401
+            raise AuthenticationError(
+                error.problem,
+                "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT: all of one app, and still valid.",
+                status=error.status,
+                faults=error.faults,
+                request_id=error.request_id,
+            ) from None
+        answer = reply.object()
+        try:
+            token, lifetime = answer["access_token"], float(answer["expires_in"])
+        except (KeyError, TypeError, ValueError):
+            token, lifetime = None, 0.0
+        if not isinstance(token, str) or not token:
+            raise UnexpectedAnswerError(
+                "The token call was answered without a token.",
+                "Check that RC_SERVER_URL is the API's address.",
+                status=reply.status,
+                request_id=reply.request_id,
+            )
+        self._token = Secret(token)
+        self._renew_at = asked + lifetime - min(lifetime / 2, max(60.0, lifetime * RENEW_SHARE))

@@ -1,0 +1,98 @@
+"""From HTTP answers to errors: which exception an answer is, and what a person should do about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from aijupyter import errors
+from aijupyter.envelope import parse_faults
+
+REQUEST_ID_HEADER = "RCRequestId"
+DEFAULT_PENALTY_SECONDS = 30.0
+
+_KINDS: dict[int, tuple[type[errors.ProviderError], str]] = {
+    400: (errors.BadRequestError, "Mend the parameter that it names and submit again."),
+    401: (errors.AuthenticationError, "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT."),
+    403: (errors.ForbiddenError, "The app needs the AI scope, and the user the permission."),
+    404: (errors.NotFoundError, "Check the id, and that RC_SERVER_URL is the API's."),
+    409: (errors.ConflictError, "Use another id, or add to the one that exists."),
+    410: (errors.GoneError, "It was deleted before."),
+    413: (errors.TooLargeError, "Share the recording by URL, or send a smaller one."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer: its status, headers and body as they came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request."""
+        return self.headers.get(REQUEST_ID_HEADER)
+
+    def json(self) -> Any:
+        """The body as JSON. Raises UnexpectedAnswerError."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise errors.UnexpectedAnswerError(
+                f"The API answered {self.status} with something that is not JSON.",
+                "Check that RC_SERVER_URL is the API's address.",
+                status=self.status,
+                request_id=self.request_id,
+            ) from None
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises UnexpectedAnswerError."""
+        data = self.json()
+        if not isinstance(data, dict):
+            raise errors.UnexpectedAnswerError(
+                "The API answered with JSON that is not an object.", status=self.status, request_id=self.request_id
+            )
+        return data
+
+    def retry_after(self) -> float:
+        """How long a 429 asks for silence, in seconds; 30 where it does not say."""
+        try:
+            return max(0.0, float(self.headers["Retry-After"]))
+        except (KeyError, ValueError):
+            return DEFAULT_PENALTY_SECONDS
+
+
+def raise_for_status(reply: Reply, what: str) -> None:
+    """Raise the ProviderError that an answer is; return for 2xx. `what` names the request, for the message."""
+    if reply.status < HTTPStatus.MULTIPLE_CHOICES:
+        return
+    faults = _faults(reply.body)
+    said = "; ".join(map(str, faults)) or "no reason given"
+    problem = f"{what} was answered {reply.status}: {said}"
+    details: dict[str, Any] = {"status": reply.status, "faults": faults, "request_id": reply.request_id}
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+        seconds = reply.retry_after()
+        raise errors.RateLimitedError(problem, f"Wait {seconds:g} s.", retry_after=seconds, **details)
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise errors.ServerError(problem, "The API is in trouble: try again later.", **details)
+    kind, mend = _KINDS.get(reply.status, _KINDS[400])
+    raise kind(problem, mend, **details)
+
+
+def _faults(body: bytes) -> tuple[errors.Fault, ...]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ()
+    faults = parse_faults(answer)
+    if not faults and isinstance(answer, dict):
+        code = answer.get("errorCode") or answer.get("error")
+        message = answer.get("message") or answer.get("error_description")
+        if code or message:
+            return (errors.Fault(str(code or ""), str(message or "no message")),)
+    return faults

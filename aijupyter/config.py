@@ -1,0 +1,212 @@
+"""Settings: the only reader of the environment and of .env files. Secrets are masked wherever a setting is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+import platformdirs
+from dotenv import dotenv_values
+
+from aijupyter.errors import ConfigurationError, CredentialsError
+
+DEFAULT_SERVER_URL = "https://platform.ringcentral.com"
+MIB = 1024 * 1024
+
+
+class Secret:
+    """A text that shows itself to nobody: `reveal()` is the one way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself. Never log or show it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+def data_folder() -> Path:
+    """Where this user's data of ours lives."""
+    return Path(platformdirs.user_data_dir("aijupyter", appauthor=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that can be set. `load` finds each value in the arguments, the environment, a .env file, or here."""
+
+    server_url: str = DEFAULT_SERVER_URL
+    client_id: str | None = None
+    client_secret: Secret | None = None
+    jwt: Secret | None = None
+    embedded: bool | None = None
+    """True uses the embedded service, False never does; None does where no credentials are found."""
+    model: str = "tiny.en"
+    """The embedded service's speech model: a name that faster-whisper knows, or a folder."""
+    engine: str = "local"
+    """The embedded service's engine: a name of the entry point group `aijupyter.engines`, or `module:attribute`."""
+    ledger: Path = field(default_factory=lambda: data_folder() / "ledger.db")
+    public_url: str | None = None
+    ngrok_token: Secret | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    max_body: int = 64 * MIB
+    """The largest delivery that is taken, in bytes."""
+    poll_seconds: float = 60.0
+    """How long an answer may keep silent before the status call asks for it, in seconds."""
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Where each value that is not a default came from: `argument`, `environment NAME` or `FILE NAME`."""
+
+    @classmethod
+    def load(cls, *, env_file: str | Path | None = ".env", **arguments: Any) -> Self:
+        """Gather the settings. An argument that is None counts as not given.
+
+        Raises ConfigurationError (CredentialsError where credentials are incomplete) that names the setting.
+        """
+        found: dict[str, Any] = {}
+        sources: dict[str, str] = {}
+        for name, value in arguments.items():
+            if value is not None:
+                found[name], sources[name] = value, "argument"
+        for place, values in (("environment", dict(os.environ)), (str(env_file), _read_env_file(env_file))):
+            for name, variable in _first_set(values).items():
+                if name not in found:
+                    found[name], sources[name] = values[variable], f"{place} {variable}"
+        settings = cls(**{name: _convert(name, value) for name, value in found.items()}, sources=sources)
+        settings._check_credentials()  # one's own
+        return settings
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether the account's credentials are all there."""
+        return bool(self.client_id and self.client_secret and self.jwt)
+
+    @property
+    def uses_embedded(self) -> bool:
+        """Whether the embedded service answers."""
+        return self.embedded if self.embedded is not None else not self.has_credentials
+
+    def _check_credentials(self) -> None:
+        given = {name for name in _CREDENTIALS if getattr(self, name)}
+        missing = [variable for name, variable in _CREDENTIALS.items() if name not in given]
+        if self.embedded or not missing or (not given and self.embedded is None and "server_url" not in self.sources):
+            return
+        problem = (
+            f"The credentials are incomplete: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing."
+        )
+        raise CredentialsError(
+            problem,
+            "Set them in the environment, in a .env file or as arguments of connect(), or use the embedded service: "
+            "connect(embedded=True).",
+        )
+
+
+_CREDENTIALS = {
+    "client_id": "RC_APP_CLIENT_ID",
+    "client_secret": "RC_APP_CLIENT_SECRET",
+    "jwt": "RC_USER_JWT",
+}
+
+_VARIABLES: dict[str, tuple[str, ...]] = {
+    **{name: (variable,) for name, variable in _CREDENTIALS.items()},
+    "server_url": ("RC_SERVER_URL",),
+    "public_url": ("AIJUPYTER_PUBLIC_URL", "NGROK_URL"),
+    "ngrok_token": ("NGROK_AUTHTOKEN",),
+    "embedded": ("AIJUPYTER_EMBEDDED",),
+    "model": ("AIJUPYTER_MODEL",),
+    "engine": ("AIJUPYTER_ENGINE",),
+    "ledger": ("AIJUPYTER_LEDGER",),
+    "host": ("AIJUPYTER_HOST",),
+    "port": ("AIJUPYTER_PORT",),
+    "max_body": ("AIJUPYTER_MAX_BODY",),
+    "poll_seconds": ("AIJUPYTER_POLL_SECONDS",),
+}
+
+_SECRETS = {"client_secret", "jwt", "ngrok_token"}
+_NUMBERS: dict[str, tuple[type[int | float], float, float]] = {
+    "port": (int, 0, 65535),
+    "max_body": (int, 1024, 2**40),
+    "poll_seconds": (float, 0.1, 86400),
+}
+
+
+def _first_set(values: Mapping[str, str]) -> dict[str, str]:
+    """For each setting, the first of its variables that holds something."""
+    return {
+        name: next(variable for variable in variables if values.get(variable))
+        for name, variables in _VARIABLES.items()
+        if any(values.get(variable) for variable in variables)
+    }
+
+
+def _read_env_file(path: str | Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    file = Path(path).expanduser()
+    if not file.is_file():
+        if str(path) == ".env":  # the customary place, which need not exist
+            return {}
+        raise ConfigurationError(f"There is no env_file {str(path)!r}.", "Check the path given to connect().")
+    try:
+        return {name: value for name, value in dotenv_values(file).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read: {error}.", "Check its permissions and encoding.") from error
+
+
+def _convert(name: str, value: Any) -> Any:
+    if name not in _FIELDS:
+        raise ConfigurationError(f"There is no setting {name!r}.", f"There are: {', '.join(sorted(_FIELDS))}.")
+    if name in _SECRETS:
+        return value if isinstance(value, Secret) else Secret(str(value))
+    if name in _NUMBERS:
+        return _number(name, value)
+    if name == "ledger":
+        return Path(value).expanduser().absolute()
+    if name == "embedded":
+        return _boolean(name, value)
+    if name in {"server_url", "public_url"}:
+        return _base_url(name, str(value))
+    return str(value)
+
+
+def _number(name: str, value: Any) -> float:
+    kind, least, most = _NUMBERS[name]
+    try:
+        number = kind(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or isinstance(value, bool) or not least <= number <= most:
+        raise ConfigurationError(f"{name} is {value!r}.", f"It must be a number from {least:g} to {most:g}.")
+    return number
+
+
+def _boolean(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[str(value).casefold()]
+    except KeyError:
+        raise ConfigurationError(f"{name} is {value!r}.", "It must be true or false.") from None
+
+
+def _base_url(name: str, value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ConfigurationError(f"{name} is {value!r}.", "It must be a URL such as https://platform.ringcentral.com.")
+    return value.rstrip("/")
+
+
+_FIELDS = {f.name for f in fields(Settings)} - {"sources"}

@@ -1,0 +1,194 @@
+"""From whatever a person names - a path, a URL, bytes, a file object - to a Recording that can be sent."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+
+from aijupyter.errors import MediaError, MediaNotFoundError, MediaUnreachableError, MediaUnreadableError
+from aijupyter.models import Recording
+
+MediaSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+HEAD_BYTES = 4096
+CHUNK_BYTES = 1024 * 1024
+PROBE_TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
+
+_KNOWN = "Known are WAV, MP3, MP4/M4A/MOV, Ogg/Opus, WebM, AVI and AAC (ADTS)"
+
+
+def sniff(head: bytes) -> tuple[str, str] | None:
+    """The API's encoding and the content type of a file, by its first bytes; None where they are of no known format."""
+    for start, magic, encoding, content_type in _SIGNATURES:
+        if head[start : start + len(magic)] == magic:
+            return encoding, content_type
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return ("Webm", "video/webm") if b"webm" in head else None
+    return _sniff_frames(head)
+
+
+def _sniff_frames(head: bytes) -> tuple[str, str] | None:
+    """MP3 and AAC frames begin with the same sync word; layer 0 is AAC (ISO/IEC 11172-3, 13818-7)."""
+    first = int.from_bytes(head[:2], "big")
+    if first & 0xFFE0 != 0xFFE0:  # noqa: PLR2004  # the sync word
+        return None
+    return ("Aac", "audio/aac") if first & 0x0006 == 0 else ("Mpeg", "audio/mpeg")
+
+
+_SIGNATURES = (
+    (8, b"WAVE", "Wav", "audio/wav"),
+    (8, b"AVI ", "Avi", "video/x-msvideo"),
+    (4, b"ftypM4A", "Mp4", "audio/mp4"),
+    (4, b"ftyp", "Mp4", "video/mp4"),
+    (4, b"moov", "Mp4", "video/mp4"),
+    (4, b"mdat", "Mp4", "video/mp4"),
+    (0, b"OggS", "Ogg", "audio/ogg"),
+    (0, b"ID3", "Mpeg", "audio/mpeg"),
+)
+
+
+def is_url(media: object) -> bool:
+    """Whether the media is named by a URL."""
+    return isinstance(media, str) and media.lower().startswith(("http://", "https://"))
+
+
+def open_local(media: MediaSource, *, spool: Path, encoding: str | None = None) -> Recording:
+    """A Recording of a path, bytes or a file object; the latter two are copied into the folder `spool`.
+
+    `encoding` overrides what the first bytes say. Raises MediaError with the mend.
+    """
+    if isinstance(media, bytes | bytearray | memoryview):
+        return _open_file(_spooled(bytes(media), spool), "bytes", encoding, temporary=True)
+    if isinstance(media, str | os.PathLike):
+        return _open_path(Path(media), encoding)
+    if hasattr(media, "read"):
+        name = getattr(media, "name", None)
+        label = Path(name).name if isinstance(name, str) else type(media).__name__
+        return _open_file(_spooled(media, spool), label, encoding, temporary=True)
+    raise MediaError(
+        f"A {type(media).__name__} is no recording.",
+        "Give a path, a URL, bytes, or a file opened with open(path, 'rb').",
+        source=type(media).__name__,
+    )
+
+
+async def open_url(url: str, *, http: aiohttp.ClientSession, encoding: str | None = None) -> Recording:
+    """A Recording of a URL, after a look at its first bytes. Raises MediaUnreachableError, or MediaError."""
+    shown = _shown(url)
+    try:
+        headers = {"Range": f"bytes=0-{HEAD_BYTES - 1}"}
+        async with http.get(url, headers=headers, timeout=PROBE_TIMEOUT) as response:
+            status, head = response.status, await _read_head(response)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise MediaUnreachableError(
+            f"{shown} does not answer ({type(error).__name__}).",
+            "Check the URL, or download the recording and give its path.",
+            source=shown,
+        ) from None
+    if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+        raise MediaUnreachableError(
+            f"{shown} answers {status}.",
+            "The URL must lead to the recording without a login. Or download it and give its path.",
+            source=shown,
+        )
+    found = _recognize(head, shown, encoding)
+    name = unquote(PurePosixPath(urlsplit(url).path).name) or urlsplit(url).netloc
+    return Recording(name, found[1], found[0], url=url)
+
+
+def _open_path(path: Path, encoding: str | None) -> Recording:
+    path = path.expanduser()
+    if path.is_dir():
+        raise MediaError(
+            f"{path} is a folder.",
+            "Give one file; for many, submit each: [ai.transcribe(p) for p in Path(...).glob('*.wav')].",
+            source=str(path),
+        )
+    return _open_file(path, path.name, encoding)
+
+
+def _open_file(path: Path, name: str, encoding: str | None, *, temporary: bool = False) -> Recording:
+    try:
+        found = _recognize(_head(path), name, encoding)
+    except MediaError:
+        if temporary:
+            path.unlink(missing_ok=True)
+        raise
+    return Recording(name, found[1], found[0], path=path.absolute(), temporary=temporary)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        mend = f"Check the path; the current folder is {Path.cwd()}."
+        raise MediaNotFoundError(f"There is no file {path}.", mend, source=str(path)) from None
+    except PermissionError:
+        mend = "Check the file's permissions."
+        raise MediaUnreadableError(f"{path} may not be read.", mend, source=str(path)) from None
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{path} cannot be read: {error}.", "Check the path.", source=str(path)) from None
+
+
+def _recognize(head: bytes, name: str, encoding: str | None) -> tuple[str, str]:
+    if not head:
+        raise MediaError(f"{name} is empty.", "Check how the recording was made or copied.", source=name)
+    found = sniff(head)
+    if encoding is not None:
+        return encoding, found[1] if found else "application/octet-stream"
+    if found is None:
+        raise MediaError(
+            f"{name} is no recording of a known format.",
+            f"{_KNOWN}. Convert it, or name the API's encoding to send it as it is: encoding='Wav'.",
+            source=name,
+        )
+    return found
+
+
+def _spooled(media: bytes | BinaryIO, folder: Path) -> Path:
+    """A private copy in `folder`."""
+    descriptor, name = tempfile.mkstemp(prefix="recording-", dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in [media] if isinstance(media, bytes) else _chunks(media):
+                file.write(chunk)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    source = type(file).__name__
+    try:
+        while chunk := file.read(CHUNK_BYTES):
+            if not isinstance(chunk, bytes):
+                raise MediaError("The file object gives text.", "Open it in binary: open(path, 'rb').", source=source)
+            yield chunk
+    except (OSError, ValueError) as error:
+        if isinstance(error, MediaError):
+            raise
+        raise MediaError(f"The file object cannot be read: {error}.", "Open it anew.", source=source) from error
+
+
+async def _read_head(response: aiohttp.ClientResponse) -> bytes:
+    head = b""
+    while len(head) < HEAD_BYTES and (chunk := await response.content.read(HEAD_BYTES - len(head))):
+        head += chunk
+    return head
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be secret in it."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"

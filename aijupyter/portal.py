@@ -1,0 +1,130 @@
+"""An event loop in a daemon thread, for work that must go on while cells come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from aijupyter.errors import PortalError
+
+T = TypeVar("T")
+
+START_SECONDS = 10.0
+STOP_SECONDS = 10.0
+
+
+class Portal:
+    """A door from any thread into one background event loop.
+
+    `start` returns when the loop runs, and raises in the caller what kept it from running. `stop` cancels what is
+    still under way, waits for it and joins the thread. Both may be called again without harm, and a stopped portal
+    can be started anew. The thread is a daemon, so that a process that forgets to stop still ends.
+    """
+
+    def __init__(self, name: str = "aijupyter-portal") -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether work can be handed in."""
+        return self._loop is not None
+
+    def start(self) -> None:
+        """Start the thread and its loop. Raises PortalError when the loop does not come up in time."""
+        with self._lock:
+            if self._thread is not None:
+                return
+            started: Future[None] = Future()
+            thread = threading.Thread(target=self._run, args=(started,), name=self._name, daemon=True)
+            thread.start()
+            try:
+                started.result(START_SECONDS)
+            except TimeoutError:
+                raise PortalError("The background loop did not start in time.", "Restart the kernel.") from None
+            self._thread = thread
+
+    def stop(self) -> None:
+        """Cancel what runs, close the loop and join the thread. Refused from the loop's own thread."""
+        self._refuse_own_thread("stop")
+        with self._lock:
+            thread, loop, stopping = self._thread, self._loop, self._stopping
+            if thread is None:
+                return
+            if loop is not None and stopping is not None:
+                loop.call_soon_threadsafe(stopping.set)
+            thread.join(STOP_SECONDS)
+            self._thread = None
+
+    def submit(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> Future[T]:
+        """Run `function(*args)` on the loop and return at once.
+
+        The coroutine is made on the loop's side, so that a refused call leaves none that was never awaited.
+        Cancelling the future cancels the task. Raises PortalError when the portal does not run.
+        """
+        loop = self._loop
+        if loop is None:
+            raise PortalError("The background loop is not running.", "Connect again: ai = aijupyter.connect().")
+
+        async def call() -> T:
+            return await function(*args)
+
+        coroutine = call()
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except RuntimeError as error:
+            coroutine.close()
+            raise PortalError("The background loop has stopped.", "Connect again: ai = aijupyter.connect().") from error
+
+    def call(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, timeout: float | None = None) -> T:
+        """Run `function(*args)` on the loop and wait for what it returns or raises.
+
+        Raises TimeoutError after `timeout` seconds (the task is cancelled), and PortalError from the loop's own
+        thread, where waiting would never end.
+        """
+        self._refuse_own_thread("call")
+        future = self.submit(function, *args)
+        try:
+            return future.result(timeout)
+        except BaseException:
+            future.cancel()
+            raise
+
+    def post(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a plain function on the loop, soon, from any thread. Dropped when the portal is stopped."""
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:  # closed between the look and the call
+            return
+
+    def _refuse_own_thread(self, what: str) -> None:
+        if self._thread is not None and threading.current_thread() is self._thread:
+            raise PortalError(f"Portal.{what} would wait for itself: this is the background loop's own thread.")
+
+    def _run(self, started: Future[None]) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._serve(started))
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the starter must see it
+            if not started.done():
+                started.set_exception(error)
+        finally:
+            self._loop = None
+
+    async def _serve(self, started: Future[None]) -> None:
+        self._stopping = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        started.set_result(None)
+        try:
+            await self._stopping.wait()
+        finally:
+            self._loop = None

@@ -1,0 +1,30 @@
+"""What is a well-formed delivery: a pure check of a request that has been read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+
+from aijupyter.envelope import MalformedEnvelopeError, parse_envelope
+from aijupyter.models import Delivery, DeliverySource
+
+REQUEST_ID_HEADER = "RCRequestId"
+
+
+class RefusedDeliveryError(Exception):
+    """Not a delivery. `status` is how to answer it; the message is for the log alone."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def read_delivery(path: str, body: bytes, *, content_type: str, request_id: str | None, received: datetime) -> Delivery:
+    """The delivery that a POST to `path` carries. Raises RefusedDeliveryError."""
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        raise RefusedDeliveryError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not JSON by its content type")
+    try:
+        envelope = parse_envelope(body)
+    except MalformedEnvelopeError as error:
+        raise RefusedDeliveryError(HTTPStatus.BAD_REQUEST, str(error)) from None
+    return Delivery(path, envelope, body, DeliverySource.WEBHOOK, received, request_id)

@@ -1,0 +1,43 @@
+"""Recordings on loan to the provider: each under a path that nobody can guess, until it is withdrawn."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+
+
+class MediaShelf:
+    """Which files are shared just now, by their names on the wire. It serves those very files and no others."""
+
+    def __init__(self) -> None:
+        self._shared: dict[str, tuple[Path, str]] = {}
+
+    def share(self, path: Path, content_type: str) -> str:
+        """Share a file; returns the unguessable name to serve it under, with the file's own suffix."""
+        name = secrets.token_urlsafe(32) + path.suffix.lower()
+        self._shared[name] = (path.resolve(strict=True), content_type)
+        return name
+
+    def withdraw(self, name: str) -> None:
+        """End the sharing. Idempotent."""
+        self._shared.pop(name, None)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer GET and HEAD, whole or by byte ranges."""
+        shared = self._shared.get(request.match_info["name"])
+        if shared is None:
+            raise web.HTTPNotFound
+        path, content_type = shared
+        return _ExactFile(path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-store"})
+
+
+class _ExactFile(web.FileResponse):
+    """The file itself: aiohttp would send a compressed neighbour (`call.wav.gz`) to clients that accept one."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        headers = request.headers.copy()
+        headers.popall(hdrs.ACCEPT_ENCODING, None)
+        return await super().prepare(request.clone(headers=headers))

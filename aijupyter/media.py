@@ -81,7 +81,7 @@ def open_local(media: MediaSource, *, spool: Path, encoding: str | None = None) 
 
 async def open_url(url: str, *, http: aiohttp.ClientSession, encoding: str | None = None) -> Recording:
     """A Recording of a URL, after a look at its first bytes. Raises MediaUnreachableError, or MediaError."""
-    shown = _shown(url)
+    shown = shown_url(url)
     try:
         headers = {"Range": f"bytes=0-{HEAD_BYTES - 1}"}
         async with http.get(url, headers=headers, timeout=PROBE_TIMEOUT) as response:
@@ -187,7 +187,7 @@ async def _read_head(response: aiohttp.ClientResponse) -> bytes:
     return head
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """The URL without what may be secret in it."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from aijupyter.errors import PortalError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -106,8 +109,12 @@ class Portal:
         except RuntimeError:  # closed between the look and the call
             return
 
+    def is_own_thread(self) -> bool:
+        """Whether the caller is the background loop itself."""
+        return self._thread is not None and threading.current_thread() is self._thread
+
     def _refuse_own_thread(self, what: str) -> None:
-        if self._thread is not None and threading.current_thread() is self._thread:
+        if self.is_own_thread():
             raise PortalError(f"Portal.{what} would wait for itself: this is the background loop's own thread.")
 
     def _run(self, started: Future[None]) -> None:
@@ -122,9 +129,16 @@ class Portal:
 
     async def _serve(self, started: Future[None]) -> None:
         self._stopping = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_quietly)
+        self._loop = loop
         started.set_result(None)
         try:
             await self._stopping.wait()
         finally:
             self._loop = None
+
+
+def _log_quietly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Asyncio's own handler ends on standard error where no logging is set up, and so in somebody's cell."""
+    log.error("in the background loop: %s", context.get("message"), exc_info=context.get("exception"))

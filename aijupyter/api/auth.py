@@ -10,7 +10,13 @@ from typing import Protocol
 
 from aijupyter.api.wire import Reply, raise_for_status
 from aijupyter.config import Secret
-from aijupyter.errors import AuthenticationError, BadRequestError, UnexpectedAnswerError
+from aijupyter.errors import (
+    AuthenticationError,
+    BadRequestError,
+    NoAnswerError,
+    ProviderUnreachableError,
+    ServerError,
+)
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105  # a path
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -63,11 +69,13 @@ class TokenSource:
     async def _renew(self) -> None:
         form = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt.reveal()}
         asked = self._clock()
-        reply = await self._send(
-            TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret.reveal()
-        )
         try:
+            reply = await self._send(
+                TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret.reveal()
+            )
             raise_for_status(reply, "The token call")
+        except (NoAnswerError, ServerError) as error:  # of the token call: what it was for has not been sent
+            raise ProviderUnreachableError(f"No token could be had. {error.problem}", "Try again later.") from None
         except BadRequestError as error:  # the grant is refused with 400 as well as with 401
             raise AuthenticationError(
                 error.problem,
@@ -76,13 +84,13 @@ class TokenSource:
                 faults=error.faults,
                 request_id=error.request_id,
             ) from None
-        answer = reply.object()
         try:
+            answer = reply.object()
             token, lifetime = answer["access_token"], float(answer["expires_in"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):  # UnexpectedAnswerError is a ValueError
             token, lifetime = None, 0.0
         if not isinstance(token, str) or not token:
-            raise UnexpectedAnswerError(
+            raise AuthenticationError(
                 "The token call was answered without a token.",
                 "Check that RC_SERVER_URL is the API's address.",
                 status=reply.status,

@@ -7,7 +7,6 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from aijupyter.envelope import Outcome
 from aijupyter.errors import LedgerError
 from aijupyter.ledger.migrations import MIGRATIONS
+from aijupyter.ledger.worker import Worker
 from aijupyter.models import Delivery, JobRecord, JobState, Operation, Receipt, Verdict
 
 T = TypeVar("T")
@@ -38,15 +38,15 @@ class SQLiteLedger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._thread: ThreadPoolExecutor | None = None
+        self._worker: Worker | None = None
         self._db: sqlite3.Connection | None = None
 
     def __repr__(self) -> str:
         return f"SQLiteLedger({str(self.path)!r})"
 
     async def open(self) -> None:
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="aijupyter-ledger")
+        if self._worker is None:
+            self._worker = Worker("aijupyter-ledger")
         try:
             await self._do(self._open)
         except BaseException:
@@ -54,11 +54,10 @@ class SQLiteLedger:
             raise
 
     async def close(self) -> None:
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        await asyncio.get_running_loop().run_in_executor(thread, self._close)
-        thread.shutdown()
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await asyncio.wrap_future(worker.submit(self._close))
+            worker.stop()
 
     async def add(self, record: JobRecord) -> None:
         await self._do(self._add, record)
@@ -92,10 +91,10 @@ class SQLiteLedger:
 
     async def _do(self, function: Callable[..., T], *args: Any) -> T:
         """Run on the ledger's thread; whatever SQLite or the disk says becomes a LedgerError."""
-        if self._thread is None:
+        if self._worker is None:
             raise LedgerError("The ledger is closed.", "Connect again: ai = aijupyter.connect().", path=str(self.path))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+            return await asyncio.wrap_future(self._worker.submit(function, *args))
         except (sqlite3.Error, OSError) as error:
             if isinstance(error, LedgerError):
                 raise

@@ -1,1 +1,20 @@
 """Answers as frames: no input, no output."""
+
+from __future__ import annotations
+
+from aijupyter.envelope import Envelope
+from aijupyter.models import JobRecord, Operation
+from aijupyter.results.base import Result
+from aijupyter.results.interaction import Interaction
+from aijupyter.results.transcript import Transcript
+
+_KINDS: dict[Operation, type[Result]] = {Operation.TRANSCRIBE: Transcript, Operation.ANALYZE: Interaction}
+
+
+def read_result(record: JobRecord, envelope: Envelope) -> Result:
+    """The result of a job that succeeded, as the class that knows its operation."""
+    kind = _KINDS.get(record.operation, Result)
+    return kind(envelope.raw, operation=record.operation, recording=record.recording, job_id=record.id)
+
+
+__all__ = ["Interaction", "Result", "Transcript", "read_result"]

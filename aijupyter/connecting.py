@@ -1,0 +1,82 @@
+"""The front door: from settings to an open session, shown the way its surroundings can show it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from aijupyter.config import Secret, Settings
+from aijupyter.session import Session
+
+SAMPLE = Path(__file__).parent / "samples" / "two-voices.mp3"
+
+
+def connect(
+    *,
+    server_url: str | None = None,
+    client_id: str | None = None,
+    client_secret: str | Secret | None = None,
+    jwt: str | Secret | None = None,
+    embedded: bool | None = None,
+    model: str | None = None,
+    engine: str | None = None,
+    ledger: str | Path | None = None,
+    public_url: str | None = None,
+    ngrok_token: str | Secret | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    max_body: int | None = None,
+    poll_seconds: float | None = None,
+    env_file: str | Path | None = ".env",
+) -> Session:
+    """Open a session: with the account whose credentials are found, else with the embedded AI service.
+
+    What is not given is looked for in the environment, then in `env_file`; `aijupyter.Settings` says what each setting
+    means. Close the session with `close()` or use it in a `with`; at the latest it closes when the process ends.
+    Raises ConfigurationError, ReceiverError, LedgerError, TunnelError or ServiceError, each with the mend.
+    """
+    settings = Settings.load(
+        env_file=env_file,
+        server_url=server_url,
+        client_id=client_id,
+        client_secret=client_secret,
+        jwt=jwt,
+        embedded=embedded,
+        model=model,
+        engine=engine,
+        ledger=ledger,
+        public_url=public_url,
+        ngrok_token=ngrok_token,
+        host=host,
+        port=port,
+        max_body=max_body,
+        poll_seconds=poll_seconds,
+    )
+    session = Session(settings).start()
+    shell = _shell()
+    if shell is not None:
+        from aijupyter.views import register  # noqa: PLC0415  # nothing to show outside IPython
+
+        register(shell)
+        print(announcement(session))  # noqa: T201  # the caller's own cell
+    return session
+
+
+def announcement(session: Session) -> str:
+    """One line about what answers, and why."""
+    status = session.status
+    if not status.embedded:
+        return f"Connected to {status.server}; answers come to {status.public_url}."
+    why = "as asked" if session.settings.embedded else "no RingCentral credentials were found"
+    return f"Connected to the embedded AI service on this machine ({why}): recordings do not leave it."
+
+
+def sample() -> Path:
+    """A recording that ships with the package: about a minute of two synthetic voices on the telephone."""
+    return SAMPLE
+
+
+def _shell() -> object | None:
+    """The running IPython shell; None outside IPython, without importing it."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None

@@ -1,0 +1,165 @@
+"""Interaction analytics: a conversation, and what can be learned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from aijupyter.results.frames import (
+    INSIGHTS,
+    PHRASES,
+    QUESTIONS,
+    SPEAKERS_WITH_INSIGHTS,
+    SUMMARY,
+    UTTERANCES_WITH_EMOTION,
+    frame,
+    member,
+    number,
+    objects,
+    speaker_of,
+    text,
+)
+from aijupyter.results.transcript import Transcript, speaker_rows, utterance_row
+
+Item = dict[str, Any]
+
+SUMMARIES = ("ExtractiveSummary", "AbstractiveSummaryShort", "AbstractiveSummaryLong")
+
+
+class Interaction(Transcript):
+    """The answer of `analyze`."""
+
+    @cached_property
+    def utterances(self) -> pd.DataFrame:
+        """One row for each utterance: start, end, speaker, text, confidence, emotion, emotion_confidence."""
+        return frame(UTTERANCES_WITH_EMOTION, map(_with_emotion, self._utterance_items), index="utterance")
+
+    @cached_property
+    def speakers(self) -> pd.DataFrame:
+        """One row for each speaker.
+
+        speaker, utterances, words, talk_seconds, talk_ratio (the talk of the answer's "58:42", in percent), pace (slow,
+        medium or fast), pace_wpm (words per minute), energy, questions (a count).
+        """
+        rows = {row["speaker"]: row for row in speaker_rows(self._utterance_items)}
+        for name, value in self._speaker_values():
+            speaker = text(speaker_of(value))
+            if speaker is not None:
+                rows.setdefault(speaker, {"speaker": speaker}).update(_speaker_columns(name, value))
+        return frame(SPEAKERS_WITH_INSIGHTS, rows.values())
+
+    @cached_property
+    def insights(self) -> pd.DataFrame:
+        """Every insight, one row for each value, whatever its name.
+
+        level (utterance, speaker or conversation), name, utterance (the row of `utterances`), speaker, value (as text),
+        number (the value where it is one), start, end, confidence.
+        """
+        return frame(INSIGHTS, self._insight_rows())
+
+    @cached_property
+    def questions(self) -> pd.DataFrame:
+        """One row for each question asked: speaker, text, start, end."""
+        asked = (
+            {**question, "speaker": speaker_of(value)}
+            for name, value in self._speaker_values()
+            if name == "QuestionsAsked"
+            for question in objects(value.get("questions"))
+        )
+        return frame(QUESTIONS, sorted(asked, key=_start))
+
+    @cached_property
+    def key_phrases(self) -> pd.DataFrame:
+        """One row for each key phrase: value, start, end, confidence."""
+        return frame(PHRASES, self._conversation_values("KeyPhrases"))
+
+    @cached_property
+    def topics(self) -> pd.DataFrame:
+        """One row for each topic: value, start, end, confidence."""
+        return frame(PHRASES, self._conversation_values("Topics"))
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row for each part of a summary: kind, text, start, end, confidence, group.
+
+        `kind` is ExtractiveSummary (sentences of the conversation itself), AbstractiveSummaryShort or
+        AbstractiveSummaryLong. A kind without rows was not made.
+        """
+        rows = (
+            {**value, "kind": kind, "text": _said(value), "group": value.get("groupId")}
+            for kind in SUMMARIES
+            for value in self._conversation_values(kind)
+        )
+        return frame(SUMMARY, rows)
+
+    @cached_property
+    def _utterance_items(self) -> list[Item]:
+        return objects(member(self.response, "utteranceInsights"))
+
+    def _speaker_values(self) -> Iterator[tuple[str, Item]]:
+        return _values(member(member(self.response, "speakerInsights"), "insights"))
+
+    def _conversation_values(self, wanted: str) -> list[Item]:
+        found = _values(member(self.response, "conversationalInsights"))
+        return [value for name, value in found if name == wanted]
+
+    def _insight_rows(self) -> Iterator[Item]:
+        for position, utterance in enumerate(self._utterance_items):
+            place = {"level": "utterance", "utterance": position, "speaker": speaker_of(utterance)}
+            times = {"start": utterance.get("start"), "end": utterance.get("end")}
+            for insight in objects(utterance.get("insights")):
+                yield {**times, **_valued(insight), **place}
+        for name, value in self._speaker_values():
+            yield {**_valued(value), "level": "speaker", "name": name, "speaker": speaker_of(value)}
+        for name, value in _values(member(self.response, "conversationalInsights")):
+            yield {**_valued(value), "level": "conversation", "name": name, "speaker": speaker_of(value)}
+
+
+def _values(insights: Any) -> Iterator[tuple[str, Item]]:
+    """Each value of `[{name, values: [...]}]`, with its name."""
+    for insight in objects(insights):
+        for value in objects(insight.get("values")):
+            yield text(insight.get("name")) or "", value
+
+
+def _said(value: Item) -> Any:
+    """Some versions of the API write `sentence` for `value`."""
+    return value.get("value") if value.get("value") is not None else value.get("sentence")
+
+
+def _valued(value: Item) -> Item:
+    said = _said(value)
+    return {**value, "value": said, "number": number(said)}
+
+
+def _start(item: Mapping[str, Any]) -> float:
+    start = number(item.get("start"))
+    return float("inf") if start is None else start
+
+
+def _with_emotion(item: Item) -> Item:
+    emotions = [insight for insight in objects(item.get("insights")) if insight.get("name") == "Emotion"]
+    row = utterance_row(item)
+    if emotions:
+        row |= {"emotion": emotions[0].get("value"), "emotion_confidence": emotions[0].get("confidence")}
+    return row
+
+
+def _speaker_columns(name: str, value: Item) -> Item:
+    """What an insight of a speaker adds to its row."""
+    said = _said(value)
+    match name:
+        case "TalkToListenRatio":
+            talk = number((text(said) or "").partition(":")[0])
+            return {} if talk is None else {"talk_ratio": talk}
+        case "Pace":
+            return {"pace": said, "pace_wpm": value.get("wpm")}
+        case "Energy":
+            return {"energy": said}
+        case "QuestionsAsked":
+            return {"questions": said}
+        case _:
+            return {}

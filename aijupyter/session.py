@@ -1,0 +1,349 @@
+"""Session: the composition root, the only module that names concrete parts. It owns their start and their stop."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import importlib.util
+import logging
+import shutil
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_urlsafe
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+
+from aijupyter import embedded
+from aijupyter.api import operations
+from aijupyter.api.auth import Credentials
+from aijupyter.api.transport import Transport
+from aijupyter.config import Secret, Settings
+from aijupyter.dispatch import Dispatcher
+from aijupyter.envelope import Envelope, parse_envelope
+from aijupyter.errors import (
+    AIJupyterError,
+    ConfigurationError,
+    JobNotFoundError,
+    LocalExtraMissingError,
+    MediaNotFoundError,
+    SessionClosedError,
+)
+from aijupyter.jobs import Job, JobBook
+from aijupyter.ledger.sqlite import SQLiteLedger
+from aijupyter.media import MediaSource, is_url, open_local, open_url, shown_url
+from aijupyter.models import JobRecord, JobState, Recording, now
+from aijupyter.portal import Portal
+from aijupyter.protocols import Tunnel
+from aijupyter.receiver.server import Receiver
+from aijupyter.reconcile import Reconciler
+from aijupyter.tunnels.fixed import FixedTunnel
+from aijupyter.tunnels.ngrok import NgrokTunnel
+from aijupyter.verbs import Verbs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aijupyter.results import Result
+
+log = logging.getLogger(__name__)
+
+EMBEDDED_POLL_SECONDS = 10.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """What a session is doing. `server` is the API's address, `public_url` where deliveries are sent."""
+
+    open: bool
+    embedded: bool
+    server: str
+    public_url: str
+    receiver_url: str
+    ledger: Path
+    under_way: int
+    models: str
+
+
+class Session(Verbs):
+    """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._book = JobBook()
+        self._portal = Portal()
+        self._lock = threading.Lock()
+        self._service: embedded.EmbeddedService | None = None
+        self._undo: list[Callable[[], object]] = []
+        self._parts: _Parts | None = None
+
+    def start(self) -> Self:
+        """Start everything, and undo all of it where a part cannot. Does nothing when open."""
+        with self._lock:
+            if self._parts is None:
+                try:
+                    self._start()
+                except BaseException:
+                    self._stop()
+                    raise
+        return self
+
+    def close(self) -> None:
+        """Stop everything that `start` started. Jobs go on at the provider; waits for them end with an error."""
+        with self._lock:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def status(self) -> SessionStatus:
+        """What the session is doing now."""
+        parts = self._parts
+        models = (self._service.models_state or {}).get("message", "not loaded yet") if self._service else ""
+        return SessionStatus(
+            open=parts is not None,
+            embedded=self.settings.uses_embedded,
+            server=self._service.url if parts and self._service else self.settings.server_url,
+            public_url=parts.base_url if parts else "",
+            receiver_url=parts.receiver.url if parts else "",
+            ledger=self.settings.ledger,
+            under_way=len(self._book.under_way()),
+            models=str(models),
+        )
+
+    def __repr__(self) -> str:
+        status = self.status
+        where = "embedded AI service" if status.embedded else status.server
+        return f"<Session {'open' if status.open else 'closed'}: {where}, {status.under_way} jobs under way>"
+
+    def job(self, job_id: str) -> Job[Any]:
+        """Pick a job up again, by the provider's id or by our key. Raises JobNotFoundError."""
+        parts = self._open_parts()
+        job = self._book.get(job_id)
+        if job is not None and (job.error is None or job.state.final):
+            return job
+        record = self._portal.call(parts.ledger.find, job_id)
+        if record is None:
+            raise JobNotFoundError(
+                f"The ledger holds no job {job_id!r}.", "ai.jobs() lists those it holds.", job_id=job_id
+            )
+        job = self._new_job(record)
+        body = self._portal.call(parts.ledger.answer, record.key)
+        if body is not None:
+            job.update(record, parse_envelope(body))
+        self._book.add(job)
+        return job
+
+    def jobs(self) -> pd.DataFrame:
+        """Every job that the ledger holds, the newest first. See `results.listing.job_frame` for the columns."""
+        from aijupyter.results.listing import job_frame  # noqa: PLC0415  # pandas is loaded when first needed
+
+        return job_frame(self._portal.call(self._open_parts().ledger.jobs))
+
+    def _ask(self, request: operations.AudioRequest, media: MediaSource, encoding: str | None) -> Job[Any]:
+        operations.check_choice("encoding", encoding, operations.ENCODINGS)
+        parts = self._open_parts()
+        if isinstance(media, str) and is_url(media):
+            name, recording = shown_url(media), parts.open_url(media, encoding)
+        else:
+            opened = open_local(media, spool=parts.spool, encoding=encoding)
+            name, recording = opened.name, _ready(opened)
+        record = JobRecord(
+            key=str(uuid.uuid4()),
+            path=token_urlsafe(32),
+            server=parts.server,
+            operation=request.operation,
+            recording=name,
+            options=request.options(),
+            state=JobState.WRITTEN,
+            created=now(),
+        )
+        job = self._new_job(record)
+        self._portal.post(parts.begin, job, record, request, recording)
+        return job
+
+    def _new_job(self, record: JobRecord) -> Job[Any]:
+        return Job(record, portal=self._portal, read=_read)
+
+    def _open_parts(self) -> _Parts:
+        if self._parts is None:
+            raise SessionClosedError("The session is closed.", "Connect again: ai = aijupyter.connect().")
+        return self._parts
+
+    def _start(self) -> None:
+        server_url, credentials, server = self._find_server()
+        spool = Path(tempfile.mkdtemp(prefix="aijupyter-"))
+        self._undo.append(lambda: shutil.rmtree(spool, ignore_errors=True))
+        self._portal.start()
+        self._undo.append(self._portal.stop)
+        parts = _Parts(self.settings, self._book, spool, server)
+        self._undo.append(lambda: self._portal.call(parts.close, timeout=STOP_SECONDS))
+        self._portal.call(parts.open, server_url, credentials, timeout=START_SECONDS)
+        atexit.register(self.close)
+        self._undo.append(lambda: atexit.unregister(self.close))
+        self._parts = parts
+
+    def _stop(self) -> None:
+        self._parts = None
+        while self._undo:
+            undo = self._undo.pop()
+            try:
+                undo()
+            except Exception:
+                log.exception("a part of the session could not be stopped")
+
+    def _find_server(self) -> tuple[str, Credentials, str]:
+        """Where to ask, with what credentials, and the server's name for the ledger."""
+        settings = self.settings
+        if not settings.uses_embedded:
+            assert settings.client_id and settings.client_secret and settings.jwt  # noqa: S101, PT018  # checked by load
+            credentials = Credentials(settings.client_id, settings.client_secret, settings.jwt)
+            return settings.server_url, credentials, settings.server_url
+        if settings.engine == "local" and importlib.util.find_spec("faster_whisper") is None:
+            raise LocalExtraMissingError(
+                "The embedded AI service needs the packages of the 'local' extra.",
+                "Install them: pip install 'aijupyter[local]'. Or give an account's credentials: see the README.",
+            )
+        service = embedded.acquire(model=settings.model, engine=settings.engine)
+        self._service = service
+        self._undo.append(lambda: embedded.release(service))
+        self._undo.append(service.subscribe(self._hear))
+        credentials = Credentials(service.client_id, Secret(service.client_secret), Secret(service.jwt))
+        return service.url, credentials, f"embedded:{service.client_id[:8]}"
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        """Take over what the embedded service tells. Called from its reader's thread."""
+        match event.get("event"):
+            case "progress":
+                job = self._book.get(str(event.get("jobId")))
+                if job is not None:
+                    job.advance(float(event.get("share") or 0.0))
+            case "gone" if self._parts is not None:
+                with contextlib.suppress(AIJupyterError):
+                    self._portal.submit(self._parts.service_gone, str(event.get("message")))
+
+
+class _Parts:
+    """What lives in the portal's loop while a session is open."""
+
+    def __init__(self, settings: Settings, book: JobBook, spool: Path, server: str) -> None:
+        self.server = server
+        self.spool = spool
+        self.ledger = SQLiteLedger(settings.ledger)
+        self.dispatcher = Dispatcher(ledger=self.ledger, book=book, lender=self)
+        self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
+        self.base_url = ""
+        self._settings = settings
+        self._book = book
+        self._stack = contextlib.AsyncExitStack()
+
+    async def open(self, server_url: str, credentials: Credentials) -> None:
+        """Start each part; `close` stops those that were started, in reverse."""
+        stack = self._stack
+        await self.ledger.open()
+        stack.push_async_callback(self.ledger.close)
+        await self.receiver.start()
+        stack.push_async_callback(self.receiver.stop)
+        tunnel = _choose_tunnel(self._settings, server_url)
+        self.base_url = await tunnel.open(self.receiver.url)
+        stack.push_async_callback(tunnel.close)
+        self._transport = Transport(server_url, credentials)
+        stack.push_async_callback(self._transport.close)
+        self._http = await stack.enter_async_context(aiohttp.ClientSession())
+        stack.push_async_callback(self.dispatcher.close)
+        seconds = self._settings.poll_seconds
+        if self._settings.uses_embedded:
+            seconds = min(seconds, EMBEDDED_POLL_SECONDS)
+        reconciler = Reconciler(
+            book=self._book, dispatcher=self.dispatcher, ask=self._job_status, server=self.server, seconds=seconds
+        )
+        reconciling = asyncio.create_task(reconciler.run(), name="reconcile")
+        stack.callback(reconciling.cancel)
+
+    async def close(self) -> None:
+        """Stop everything, in reverse."""
+        await self._stack.aclose()
+
+    def begin(
+        self,
+        job: Job[Any],
+        record: JobRecord,
+        request: operations.AudioRequest,
+        recording: Coroutine[Any, Any, Recording],
+    ) -> None:
+        """Start the way of a job."""
+
+        async def send(uri: str, encoding: str) -> operations.Accepted:
+            body = request.body(operations.Media(encoding, content_uri=uri))
+            webhook = self.receiver.delivery_url(self.base_url, record.path)
+            return await operations.submit(self._transport, request.path, body, webhook=webhook)
+
+        self.dispatcher.begin(job, record, recording, send)
+
+    def lend(self, recording: Recording) -> tuple[str, Callable[[], None]]:
+        """A URI for the recording, and what ends the loan."""
+        if recording.url is not None or recording.path is None:
+            return recording.url or "", lambda: None
+        path = recording.path
+        try:
+            name, uri = self.receiver.share(self.base_url, path, recording.content_type)
+        except OSError as error:
+            raise MediaNotFoundError(f"{path} is gone: {error}.", "Check the path.", source=str(path)) from error
+
+        def end() -> None:
+            self.receiver.shelf.withdraw(name)
+            if recording.temporary:
+                path.unlink(missing_ok=True)
+
+        return uri, end
+
+    async def open_url(self, url: str, encoding: str | None) -> Recording:
+        """A look at a recording that is named by its URL."""
+        return await open_url(url, http=self._http, encoding=encoding)
+
+    async def service_gone(self, message: str) -> None:
+        """End what waits for an embedded service that is no more."""
+        for job in self._book.under_way():
+            error = SessionClosedError(message, "Connect again and ask again: ai = aijupyter.connect().")
+            await self.dispatcher.expire(job, error)
+
+    async def _job_status(self, job_id: str) -> bytes:
+        return (await operations.job_status(self._transport, job_id)).body
+
+
+def _choose_tunnel(settings: Settings, server_url: str) -> Tunnel:
+    """How the server reaches the receiver: a server on this machine needs no way from outside."""
+    if settings.public_url is not None:
+        return FixedTunnel(settings.public_url)
+    if settings.uses_embedded or server_url.startswith(("http://127.", "http://localhost", "http://[::1]")):
+        return FixedTunnel()
+    if settings.ngrok_token is not None:
+        return NgrokTunnel(settings.ngrok_token)
+    raise ConfigurationError(
+        f"{server_url} cannot reach this machine: there is no public URL for its answers.",
+        "Give your own: connect(public_url='https://...') or AIJUPYTER_PUBLIC_URL; or set NGROK_AUTHTOKEN for ngrok.",
+    )
+
+
+def _read(record: JobRecord, envelope: Envelope) -> Result:
+    from aijupyter.results import read_result  # noqa: PLC0415  # pandas is loaded when first needed
+
+    return read_result(record, envelope)
+
+
+async def _ready(recording: Recording) -> Recording:
+    return recording

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -71,7 +72,8 @@ class Transport:
         return reply
 
     async def _send_form(self, path: str, form: dict[str, str], *, user: str, password: str) -> Reply:
-        headers = {"Authorization": aiohttp.BasicAuth(user, password).encode()}
+        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}"}
         return await self._send("POST", path, data=form, headers=headers)
 
     async def _send(self, method: str, path: str, **options: Any) -> Reply:

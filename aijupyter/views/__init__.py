@@ -1,1 +1,29 @@
-"""How things are shown."""
+"""How things are shown: registered with IPython, so that jobs and results need not know of any front end."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+_HTML = {
+    ("aijupyter.session", "Session"): ("session", "session_html"),
+    ("aijupyter.results.transcript", "Transcript"): ("conversation", "conversation_html"),
+    ("aijupyter.results.interaction", "Interaction"): ("conversation", "conversation_html"),
+}
+_BUNDLES = {("aijupyter.jobs", "Job"): ("job", "job_bundle")}
+
+
+def register(shell: Any) -> None:
+    """Teach an IPython shell to show sessions, jobs and results; idempotent. A view is loaded when first needed."""
+    formatter = shell.display_formatter
+    for kinds, into in ((_HTML, formatter.formatters["text/html"]), (_BUNDLES, formatter.mimebundle_formatter)):
+        for (module, name), (view, function) in kinds.items():
+            into.for_type_by_name(module, name, _lazy(view, function))
+
+
+def _lazy(view: str, function: str) -> Callable[..., Any]:
+    def show(shown: object, **options: object) -> Any:
+        return getattr(importlib.import_module(f"{__name__}.{view}"), function)(shown, **options)
+
+    return show

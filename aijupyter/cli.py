@@ -1,0 +1,76 @@
+"""The `aijupyter` command: thin, it parses, calls, and turns errors into one readable block and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aijupyter import __version__
+from aijupyter.errors import AIJupyterError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns its exit status: 0 done, 1 an error that was told, 2 a wrong call, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except AIJupyterError as error:
+        sys.stderr.write(f"aijupyter: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\naijupyter: interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from aijupyter.demo import run_demo  # noqa: PLC0415  # --help must be quick
+
+    run_demo(options.recording)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from aijupyter.service.standalone import serve  # noqa: PLC0415  # --help must be quick
+
+    serve(options.port, options.credentials_file, options.model, options.fetch_from, engine=options.engine)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="aijupyter", description="Await asynchronous AI APIs from a notebook, or try it with the embedded service."
+    )
+    parser.add_argument("--version", action="version", version=f"aijupyter {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    demo = commands.add_parser("demo", help="analyse a recording on the embedded service, from end to end")
+    demo.add_argument("recording", nargs="?", type=Path, help="an audio file (default: the sample that ships with us)")
+    demo.set_defaults(run=_demo)
+    serve = commands.add_parser("serve", help="run the embedded AI service on its own")
+    serve.add_argument("--port", type=int, default=0, help="0 takes any that is free (default)")
+    serve.add_argument(
+        "--credentials-file",
+        type=Path,
+        default=Path("aijupyter-service.env"),
+        metavar="FILE",
+        help="where to write the credentials, for connect(env_file=...) (default: %(default)s)",
+    )
+    serve.add_argument("--model", default="tiny.en", help="the speech model's name or folder (default: %(default)s)")
+    serve.add_argument("--engine", default="local", help="an installed engine (default: %(default)s)")
+    serve.add_argument(
+        "--fetch-from",
+        choices=("loopback", "any"),
+        default="loopback",
+        help="where recordings may be fetched from: this machine only, or anywhere (default: %(default)s)",
+    )
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

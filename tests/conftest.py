@@ -1,0 +1,47 @@
+"""What all tests share: an environment of their own, and the provider's double."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests/double.py, for every folder of tests
+
+from double import ProviderDouble
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No credentials of the person who runs the tests, no .env file of theirs, and a ledger that goes with the test."""
+    for name in list(os.environ):
+        if name.startswith(("RC_", "NGROK_", "AIJUPYTER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AIJUPYTER_LEDGER", str(tmp_path / "ledger" / "ledger.db"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def double() -> Iterator[ProviderDouble]:
+    """The provider's double, running."""
+    with ProviderDouble() as provider:
+        yield provider
+
+
+@pytest.fixture
+def wav(tmp_path: Path) -> Path:
+    """A small file that is audio by its first bytes: one second of silence."""
+    import wave  # noqa: PLC0415
+
+    path = tmp_path / "call.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(16000))
+    return path

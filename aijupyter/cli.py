@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         help="where to write the credentials, for connect(env_file=...) (default: %(default)s)",
     )
     serve.add_argument("--model", default="tiny.en", help="the speech model's name or folder (default: %(default)s)")
-    serve.add_argument("--engine", default="local", help="an installed engine (default: %(default)s)")
+    serve.add_argument(
+        "--engine", default="local", help="an installed engine, or module:attribute (default: %(default)s)"
+    )
     serve.add_argument(
         "--fetch-from",
         choices=("loopback", "any"),

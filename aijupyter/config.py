@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
@@ -42,6 +43,12 @@ class Secret:
 def data_folder() -> Path:
     """Where this user's data of ours lives."""
     return Path(platformdirs.user_data_dir("aijupyter", appauthor=False))
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this very machine, by its host's name alone."""
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +193,7 @@ def _number(name: str, value: Any) -> float:
     kind, least, most = _NUMBERS[name]
     try:
         number = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = None
     if number is None or isinstance(value, bool) or not least <= number <= most:
         raise ConfigurationError(f"{name} is {value!r}.", f"It must be a number from {least:g} to {most:g}.")
@@ -204,7 +211,11 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _base_url(name: str, value: str) -> str:
-    if not value.startswith(("http://", "https://")):
+    try:
+        whole = value.startswith(("http://", "https://")) and urlsplit(value).hostname
+    except ValueError:
+        whole = None
+    if not whole:
         raise ConfigurationError(f"{name} is {value!r}.", "It must be a URL such as https://platform.ringcentral.com.")
     return value.rstrip("/")
 

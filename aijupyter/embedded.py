@@ -28,7 +28,7 @@ Event = dict[str, Any]
 
 STOP_SECONDS = 2.0
 LOG_TAIL = 2000
-MEND = "Run `aijupyter doctor` to see what is missing, or restart the kernel and try again."
+MEND = "Restart the kernel and try again; if it stays, reinstall: pip install --force-reinstall 'aijupyter[local]'."
 
 
 class EmbeddedService:
@@ -100,10 +100,10 @@ class EmbeddedService:
             if self.alive:
                 return
             self._end()
-            secret = {"client_id": self.client_id, "client_secret": self.client_secret, "jwt": self.jwt}
             self._models_state = None
-            self._child = child = _Child({**self._orders, **secret}, self._hear)
+            self._child = child = _Child(self._hear, self._credentials)
             try:
+                child.order({**self._orders, **self._credentials()})
                 child.wait_until_ready(timeout)
             except BaseException:
                 self._end()
@@ -113,6 +113,10 @@ class EmbeddedService:
         """End the process and remove what it left. Idempotent; the service can be started anew."""
         with self._lock:
             self._end()
+
+    def _credentials(self) -> dict[str, str]:
+        # Made when needed: a verbose traceback shows the locals of every frame.
+        return {"client_id": self.client_id, "client_secret": self.client_secret, "jwt": self.jwt}
 
     def _end(self) -> None:
         child, self._child = self._child, None
@@ -132,18 +136,19 @@ class EmbeddedService:
 class _Child:
     """One run of the process: its pipes, its folder, and the thread that reads its events."""
 
-    def __init__(self, orders: Event, hear: Callable[[Event], None]) -> None:
+    def __init__(self, hear: Callable[[Event], None], hidden: Callable[[], dict[str, str]]) -> None:
         self.url: str | None = None
         self._hear = hear
-        self._secrets = [orders[name] for name in ("client_secret", "jwt", "client_id")]
+        self._hidden = hidden
         self._refusal: Event | None = None
         self._known = threading.Event()
         self._stopping = False
+        self._owner = os.getpid()
         self._folder = Path(tempfile.mkdtemp(prefix="aijupyter-service-"))
         self._log = self._folder / "service.log"
         try:
             self.process = _spawn(self._log)
-        except OSError as error:
+        except (OSError, ServiceError) as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise ServiceError(f"The embedded service cannot be started: {error}.", MEND) from error
         assert self.process.stdin is not None  # noqa: S101  # Popen was asked for pipes
@@ -152,6 +157,9 @@ class _Child:
         _at_fork.add(self._stdin)
         self._reader = threading.Thread(target=self._read, name="aijupyter-service-events", daemon=True)
         self._reader.start()
+
+    def order(self, orders: Event) -> None:
+        """Tell it what to do. Where it looks for an engine's module is where this process would."""
         path = [str(Path(entry or ".").absolute()) for entry in sys.path]
         with contextlib.suppress(OSError):  # it ended at once: the reader will notice
             self._stdin.write(json.dumps({**orders, "path": path, "folder": str(self._folder)}).encode() + b"\n")
@@ -176,6 +184,8 @@ class _Child:
     def stop(self) -> None:
         """End the process, the gentle way first, and leave no thread, pipe or file."""
         self._stopping = True
+        if os.getpid() != self._owner:
+            return  # a forked copy must not end what its parent uses
         _at_fork.discard(self._stdin)
         with contextlib.suppress(OSError):
             self._stdin.close()  # which is what it ends with
@@ -218,20 +228,20 @@ class _Child:
     def _log_tail(self) -> str:
         """The end of the log, for an error's text, without the secrets should they ever get there."""
         try:
-            text = self._log.read_text(encoding="utf-8", errors="replace").strip()[-LOG_TAIL:]
+            text = self._log.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return ""
-        for secret in self._secrets:
+        for secret in self._hidden().values():
             text = text.replace(secret, "***")
-        return f" Its log ends with:\n{text}" if text else ""
+        return f" Its log ends with:\n{text[-LOG_TAIL:]}" if text else ""
 
 
 def _spawn(log: Path) -> subprocess.Popen[bytes]:
     if not sys.executable:
-        raise ServiceError("This Python cannot start another one: sys.executable is empty.", MEND)
+        raise ServiceError("this Python does not know its own executable")
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
     # -P: a file beside the notebook must not pass for one of the service's modules.
-    command = [sys.executable, "-P", "-m", "aijupyter.service", "--child"]
+    command = [sys.executable, "-P", "-m", "aijupyter.service"]
     try:
         if sys.platform == "win32":
             flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW

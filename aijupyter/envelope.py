@@ -87,6 +87,6 @@ def _time(raw: dict[str, Any], name: str) -> datetime | None:
     """An ISO 8601 time, in UTC; None where it is absent or unreadable."""
     try:
         time = datetime.fromisoformat(raw[name])
-    except (KeyError, TypeError, ValueError):
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

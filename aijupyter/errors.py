@@ -266,7 +266,8 @@ class SubmissionUnconfirmedError(JobError):
 
 def dump_error(error: AIJupyterError) -> dict[str, object]:
     """An error as JSON-ready data, for the ledger."""
-    details = {**vars(error), "kind": type(error).__name__}
+    details = {name: value for name, value in vars(error).items() if name != "__notes__"}
+    details["kind"] = type(error).__name__
     if isinstance(error, ProviderError | JobFailedError):
         details["faults"] = [(fault.code, fault.message, fault.parameter) for fault in error.faults]
     return details
@@ -281,4 +282,7 @@ def load_error(data: Mapping[str, Any]) -> AIJupyterError:
         return AIJupyterError(problem, mend)
     if "faults" in details:
         details["faults"] = [Fault(*fault) for fault in details["faults"]]
-    return kind(problem, mend, **details)
+    try:
+        return kind(problem, mend, **details)
+    except TypeError:  # written by a version whose errors carry something else
+        return AIJupyterError(problem, mend)

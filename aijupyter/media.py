@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -35,11 +36,17 @@ def sniff(head: bytes) -> tuple[str, str] | None:
 
 
 def _sniff_frames(head: bytes) -> tuple[str, str] | None:
-    """MP3 and AAC frames begin with the same sync word; layer 0 is AAC (ISO/IEC 11172-3, 13818-7)."""
+    """MP3 and AAC frames begin with the same sync word; layer 0 is AAC (ISO/IEC 11172-3, 13818-7).
+
+    Layer I is left out: nobody has such files, and a text in UTF-16 begins like one.
+    """
     first = int.from_bytes(head[:2], "big")
     if first & 0xFFE0 != 0xFFE0:  # noqa: PLR2004  # the sync word
         return None
-    return ("Aac", "audio/aac") if first & 0x0006 == 0 else ("Mpeg", "audio/mpeg")
+    return _LAYERS.get(first & 0x0006)
+
+
+_LAYERS = {0b000: ("Aac", "audio/aac"), 0b010: ("Mpeg", "audio/mpeg"), 0b100: ("Mpeg", "audio/mpeg")}
 
 
 _SIGNATURES = (
@@ -79,12 +86,18 @@ def open_local(media: MediaSource, *, spool: Path, encoding: str | None = None) 
     )
 
 
-async def open_url(url: str, *, http: aiohttp.ClientSession, encoding: str | None = None) -> Recording:
+async def open_url(
+    url: str,
+    *,
+    http: aiohttp.ClientSession,
+    encoding: str | None = None,
+    limits: aiohttp.ClientTimeout = PROBE_TIMEOUT,
+) -> Recording:
     """A Recording of a URL, after a look at its first bytes. Raises MediaUnreachableError, or MediaError."""
     shown = shown_url(url)
     try:
         headers = {"Range": f"bytes=0-{HEAD_BYTES - 1}"}
-        async with http.get(url, headers=headers, timeout=PROBE_TIMEOUT) as response:
+        async with http.get(url, headers=headers, timeout=limits) as response:
             status, head = response.status, await _read_head(response)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise MediaUnreachableError(
@@ -104,14 +117,15 @@ async def open_url(url: str, *, http: aiohttp.ClientSession, encoding: str | Non
 
 
 def _open_path(path: Path, encoding: str | None) -> Recording:
-    path = path.expanduser()
+    with contextlib.suppress(RuntimeError):  # no such user: then it is a file's name like any other
+        path = path.expanduser()
     if path.is_dir():
         raise MediaError(
             f"{path} is a folder.",
             "Give one file; for many, submit each: [ai.transcribe(p) for p in Path(...).glob('*.wav')].",
             source=str(path),
         )
-    return _open_file(path, path.name, encoding)
+    return _open_file(path, _writable(path.name), encoding)
 
 
 def _open_file(path: Path, name: str, encoding: str | None, *, temporary: bool = False) -> Recording:
@@ -172,12 +186,23 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
     try:
         while chunk := file.read(CHUNK_BYTES):
             if not isinstance(chunk, bytes):
-                raise MediaError("The file object gives text.", "Open it in binary: open(path, 'rb').", source=source)
+                raise _gives_text(source)
             yield chunk
+    except UnicodeDecodeError:
+        raise _gives_text(source) from None
     except (OSError, ValueError) as error:
         if isinstance(error, MediaError):
             raise
         raise MediaError(f"The file object cannot be read: {error}.", "Open it anew.", source=source) from error
+
+
+def _gives_text(source: str) -> MediaError:
+    return MediaError("The file object gives text.", "Open it in binary: open(path, 'rb').", source=source)
+
+
+def _writable(name: str) -> str:
+    """A file's name may hold bytes that are no text; the ledger and the screen take text only."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 async def _read_head(response: aiohttp.ClientResponse) -> bytes:
@@ -189,6 +214,9 @@ async def _read_head(response: aiohttp.ClientResponse) -> bytes:
 
 def shown_url(url: str) -> str:
     """The URL without what may be secret in it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "the URL"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"

@@ -26,6 +26,8 @@ def named_options(function: Callable[P, R]) -> Callable[P, R]:
         for given, name in names.items():
             if name not in known:
                 raise _unknown(function.__name__, given, known)
+            if given != name and name in names:
+                raise OptionError(f"{name} is given twice, also as {given}.", "Give it once.", option=name)
         return function(*args, **{names[given]: value for given, value in kwargs.items()})  # type: ignore[arg-type]
 
     return call

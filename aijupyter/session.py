@@ -24,7 +24,7 @@ from aijupyter import embedded
 from aijupyter.api import operations
 from aijupyter.api.auth import Credentials
 from aijupyter.api.transport import Transport
-from aijupyter.config import Secret, Settings
+from aijupyter.config import Secret, Settings, is_local
 from aijupyter.dispatch import Dispatcher
 from aijupyter.envelope import Envelope, parse_envelope
 from aijupyter.errors import (
@@ -329,7 +329,7 @@ def _choose_tunnel(settings: Settings, server_url: str) -> Tunnel:
     """How the server reaches the receiver: a server on this machine needs no way from outside."""
     if settings.public_url is not None:
         return FixedTunnel(settings.public_url)
-    if settings.uses_embedded or server_url.startswith(("http://127.", "http://localhost", "http://[::1]")):
+    if settings.uses_embedded or is_local(server_url):
         return FixedTunnel()
     if settings.ngrok_token is not None:
         return NgrokTunnel(settings.ngrok_token)

@@ -216,9 +216,8 @@ class SummarizeRequest(Request):
 
     def __post_init__(self) -> None:
         check_choice("summary_type", self.summary_type, SUMMARY_TYPES)
-        if not self.utterances or not all(
-            isinstance(u, Mapping) and isinstance(u.get("text"), str) for u in self.utterances
-        ):
+        given = self.utterances if isinstance(self.utterances, list | tuple) else ()
+        if not given or not all(isinstance(u, Mapping) and isinstance(u.get("text"), str) for u in given):
             raise OptionError(
                 "The utterances are not a list of mappings with a text.",
                 'Give for example [{"text": "Hello.", "speakerId": "1", "start": 0.0, "end": 1.2}].',

@@ -12,6 +12,7 @@ import aiohttp
 from aijupyter.api.auth import Credentials, TokenSource
 from aijupyter.api.budget import Budget
 from aijupyter.api.wire import Reply, raise_for_status
+from aijupyter.config import is_local
 from aijupyter.errors import NoAnswerError, ProviderUnreachableError, RateLimitedError
 
 TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
@@ -24,7 +25,8 @@ class Transport:
 
     def __init__(self, base_url: str, credentials: Credentials) -> None:
         self._base_url = base_url
-        self._http = aiohttp.ClientSession(timeout=TIMEOUT)
+        # A proxy of the environment is for the world outside, not for a server on this machine.
+        self._http = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=not is_local(base_url))
         self._budget = Budget()
         self._tokens = TokenSource(credentials, self._send_form)
 

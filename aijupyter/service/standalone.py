@@ -1,0 +1,137 @@
+"""The service for a person at a terminal: credentials in a file, an address on the screen, Ctrl-C to end it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkstemp
+from typing import Any, TextIO
+
+from aijupyter.errors import ServiceError
+from aijupyter.service.finding import find_engine
+from aijupyter.service.options import Credentials, FetchFrom, ServiceOptions
+from aijupyter.service.server import running
+
+FIRST_LINE = "# Made by the aijupyter service for as long as it runs; removed when it ends."
+OTHER_FILE = "Name another file for the credentials."
+IDLE_SECONDS = 0.5
+
+
+def serve(
+    port: int,
+    credentials_file: Path,
+    model: str = "tiny.en",
+    fetch_from: FetchFrom = "loopback",
+    *,
+    engine: str = "local",
+    out: TextIO | None = None,
+) -> None:
+    """Serve on 127.0.0.1 until Ctrl-C or SIGTERM. Port 0 takes any that is free.
+
+    Fresh credentials are written to `credentials_file` (an env file, readable by its owner only) and removed at the
+    end; `out` (default stdout) is told the address, never a secret. When an analysis is under way at the end, the
+    whole process ends at once, since nothing can interrupt it.
+    Raises ServiceError where the port, the file or the engine cannot be had.
+    """
+    out = out or sys.stdout
+    sys.path += [entry for entry in [str(Path.cwd())] if ":" in engine and entry not in sys.path]
+    credentials_file = credentials_file.absolute()
+    _check_free(credentials_file)
+    chosen = find_engine(engine, model)
+    credentials = new_credentials()
+    with TemporaryDirectory(prefix="aijupyter-", ignore_cleanup_errors=True) as scratch, suppress(KeyboardInterrupt):
+        options = ServiceOptions(fetch_from=fetch_from, scratch=Path(scratch))
+
+        async def until_stopped() -> None:
+            stop = _stop_signal()
+            async with running(chosen, credentials, options, lambda event: _tell(out, event), port=port) as url:
+                with _written(credentials_file, _env(url, credentials)):
+                    _say(out, f"The AI service listens on {url} (engine {engine}, model {model}).")
+                    _say(out, f'Connect: aijupyter.connect(env_file="{credentials_file.as_posix()}")')
+                    _say(out, "Stop it with Ctrl-C.")
+                    await stop.wait()
+
+        asyncio.run(until_stopped())
+    _end_if_busy()
+
+
+def new_credentials() -> Credentials:
+    """Credentials that nobody can guess."""
+    return Credentials(secrets.token_urlsafe(16), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM, where a loop can listen to it. Ctrl-C is asyncio's own business."""
+    stop = asyncio.Event()
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    return stop
+
+
+def _env(url: str, credentials: Credentials) -> str:
+    return (
+        f"{FIRST_LINE}\nRC_SERVER_URL={url}\nRC_APP_CLIENT_ID={credentials.client_id}\n"
+        f"RC_APP_CLIENT_SECRET={credentials.client_secret}\nRC_USER_JWT={credentials.jwt}\n"
+    )
+
+
+@contextmanager
+def _written(file: Path, text: str) -> Iterator[None]:
+    """The file with this text, for its owner only, for as long as the block lasts."""
+    try:
+        descriptor, draft = mkstemp(dir=file.parent, prefix=f".{file.name}.")  # readable by its owner only
+        with os.fdopen(descriptor, "w", encoding="utf-8") as target:
+            target.write(text)
+        Path(draft).replace(file)
+    except OSError as error:
+        raise ServiceError(f"{file} cannot be written ({error.strerror}).", OTHER_FILE) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if file.read_text(encoding="utf-8") == text:
+                file.unlink()
+
+
+def _check_free(file: Path) -> None:
+    """A file of somebody else's, perhaps with the account's real credentials, is never replaced."""
+    if os.path.lexists(file) and not _is_ours(file):
+        raise ServiceError(f"{file} exists already.", OTHER_FILE)
+    if not file.parent.is_dir():
+        raise ServiceError(f"There is no folder {file.parent}.", OTHER_FILE)
+
+
+def _is_ours(file: Path) -> bool:
+    try:
+        return file.read_text(encoding="utf-8").startswith(FIRST_LINE)
+    except (OSError, ValueError):
+        return False
+
+
+def _tell(out: TextIO, event: Mapping[str, Any]) -> None:
+    if event["event"] == "models":
+        _say(out, f"Models: {event['message']}")
+
+
+def _say(out: TextIO, line: str) -> None:
+    with suppress(OSError, ValueError):  # a terminal that was closed must not end the service
+        out.write(f"{line}\n")
+        out.flush()
+
+
+def _end_if_busy() -> None:
+    """End the process where the engine still works, since a normal exit would wait for it without a word."""
+    workers = [thread for thread in threading.enumerate() if thread.name.startswith("aijupyter-engine")]
+    for thread in workers:
+        thread.join(IDLE_SECONDS)
+    if any(thread.is_alive() for thread in workers):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

@@ -195,7 +195,8 @@ def _number(name: str, value: Any) -> float:
         number = kind(value)
     except (TypeError, ValueError, OverflowError):
         number = None
-    if number is None or isinstance(value, bool) or not least <= number <= most:
+    cut = kind is int and isinstance(value, float) and number != value
+    if number is None or cut or isinstance(value, bool) or not least <= number <= most:
         raise ConfigurationError(f"{name} is {value!r}.", f"It must be a number from {least:g} to {most:g}.")
     return number
 

@@ -90,7 +90,7 @@ def _show(out: TextIO, call: Interaction) -> None:
 
 def _table(out: TextIO, title: str, table: pd.DataFrame) -> None:
     width = shutil.get_terminal_size((120, 40)).columns
-    text = table.to_string(max_colwidth=60, line_width=width, float_format="{:.2f}".format) if len(table) else "(none)"
+    text = table.to_string(max_colwidth=40, line_width=width, float_format="{:.2f}".format) if len(table) else "(none)"
     indented = "\n".join(f"  {line}" for line in text.splitlines())
     _say(out, f"\n{title}\n{indented}")
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from aijupyter.errors import Fault
 
+LONGEST_JOB_ID = 200
+
 
 class Outcome(StrEnum):
     """What an envelope says of its job. `OTHER` is a status that we do not know: kept, and never an end."""
@@ -62,8 +64,14 @@ def parse_envelope(body: bytes | str) -> Envelope:
     outcome = _OUTCOMES.get(status.casefold(), Outcome.OTHER)
     if outcome is Outcome.SUCCESS and not isinstance(raw.get("response"), dict | list):
         raise MalformedEnvelopeError("a success without a response")
-    job_id = raw.get("jobId")
-    return Envelope(outcome, job_id if isinstance(job_id, str) and job_id else None, _time(raw, "expirationTime"), raw)
+    return Envelope(outcome, read_job_id(raw), _time(raw, "expirationTime"), raw)
+
+
+def read_job_id(answer: dict[str, Any]) -> str | None:
+    """The `jobId` of an answer; None where there is none that could be shown and looked up by."""
+    job_id = answer.get("jobId")
+    usable = isinstance(job_id, str) and 0 < len(job_id) <= LONGEST_JOB_ID and job_id.isprintable()
+    return job_id if usable else None
 
 
 def parse_faults(answer: Any) -> tuple[Fault, ...]:

@@ -56,7 +56,9 @@ class Fault:
 
     def __str__(self) -> str:
         where = f" (parameter {self.parameter})" if self.parameter else ""
-        return f"{self.code}: {self.message}{where}" if self.code else f"{self.message}{where}"
+        text = f"{self.code}: {self.message}{where}" if self.code else f"{self.message}{where}"
+        # The provider's words end on terminals, where control characters are commands.
+        return "".join(character if character.isprintable() else "?" for character in text)
 
 
 class AIJupyterError(Exception):
@@ -66,9 +68,19 @@ class AIJupyterError(Exception):
         super().__init__(problem, mend)
         self.problem = problem
         self.mend = mend
+        _clear_number(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load_error, (dump_error(self),)
 
     def __str__(self) -> str:
         return f"{self.problem}\n{self.mend}" if self.mend else self.problem
+
+
+def _clear_number(error: Exception) -> None:
+    """An OSError takes its first argument for an error number where there are two."""
+    if isinstance(error, OSError):
+        error.errno = None
 
 
 class ConfigurationError(AIJupyterError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -119,7 +120,7 @@ async def open_url(
 def _open_path(path: Path, encoding: str | None) -> Recording:
     with contextlib.suppress(RuntimeError):  # no such user: then it is a file's name like any other
         path = path.expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  # unlike Path.is_dir it never raises
         raise MediaError(
             f"{path} is a folder.",
             "Give one file; for many, submit each: [ai.transcribe(p) for p in Path(...).glob('*.wav')].",
@@ -214,9 +215,5 @@ async def _read_head(response: aiohttp.ClientResponse) -> bytes:
 
 def shown_url(url: str) -> str:
     """The URL without what may be secret in it."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "the URL"
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    scheme, _, rest = re.split(r"[?#]", url, maxsplit=1)[0].partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

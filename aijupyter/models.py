@@ -41,7 +41,7 @@ class JobState(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether nothing can change the state any more."""
+        """Whether the job has ended. Only an answer that comes after all can change that, where there was none."""
         return self in _FINAL
 
 

@@ -42,7 +42,7 @@ class Portal:
     def start(self) -> None:
         """Start the thread and its loop. Raises PortalError when the loop does not come up in time."""
         with self._lock:
-            if self._thread is not None:
+            if self._thread is not None and self._thread.is_alive():
                 return
             started: Future[None] = Future()
             thread = threading.Thread(target=self._run, args=(started,), name=self._name, daemon=True)

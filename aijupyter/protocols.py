@@ -45,7 +45,10 @@ class Ledger(Protocol):
         """Whether a delivery path belongs to a job."""
 
     async def accept(self, delivery: Delivery) -> Receipt:
-        """Write a delivery down and end its job with it; the first answer wins and the rest are kept as repeats."""
+        """Write a delivery down and end its job with it; the first answer wins and the rest are kept as repeats.
+
+        A job that had ended without an answer (expired, or refused) takes one that comes after all.
+        """
 
     async def find(self, job_id: str) -> JobRecord | None:
         """The job with this key or provider's id."""

@@ -141,7 +141,7 @@ class ProviderDouble:
         return web.json_response(answer)
 
     def _unauthorized(self, request: web.Request) -> web.Response | None:
-        known = bool(self.tokens) and request.headers.get("Authorization") == f"Bearer {self.tokens[-1]}"
+        known = request.headers.get("Authorization", "").removeprefix("Bearer ") in self.tokens
         if known and not self.plan.refuse_tokens:
             return None
         self.plan.refuse_tokens = max(0, self.plan.refuse_tokens - 1)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from aijupyter.api.transport import Transport
 from aijupyter.api.wire import Reply
+from aijupyter.envelope import read_job_id
 from aijupyter.errors import OptionError, UnexpectedAnswerError
 from aijupyter.models import Operation
 
@@ -240,8 +241,8 @@ class Accepted:
 async def submit(transport: Transport, path: str, body: Mapping[str, Any], *, webhook: str) -> Accepted:
     """Send an asynchronous request whose answer is to go to `webhook`. Raises what Transport.request raises."""
     reply = await transport.request("POST", path, params={"webhook": webhook}, body=body)
-    job_id = reply.object().get("jobId")
-    if not isinstance(job_id, str) or not job_id:
+    job_id = read_job_id(reply.object())
+    if job_id is None:
         raise UnexpectedAnswerError(
             f"POST {path} was accepted ({reply.status}) without a jobId.",
             "The answer can still come by its delivery.",

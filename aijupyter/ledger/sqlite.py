@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another process that holds the file."""
+
+BUSY_SLICE_SECONDS = 0.02
 
 REPEATS_KEPT = 20
 """Repeats beyond this many per job are acknowledged and dropped, so that a loop elsewhere cannot fill the disk."""
@@ -95,7 +98,7 @@ class SQLiteLedger:
             raise LedgerError("The ledger is closed.", "Connect again: ai = aijupyter.connect().", path=str(self.path))
         try:
             return await asyncio.wrap_future(self._worker.submit(function, *args))
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError, TypeError) as error:  # the last two: what cannot be stored
             if isinstance(error, LedgerError):
                 raise
             raise LedgerError(f"The ledger {self.path} failed: {error}.", _MEND, path=str(self.path)) from error
@@ -108,9 +111,12 @@ class SQLiteLedger:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite gives its -wal and -shm files the mode of the file itself.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(OSError):  # a file that was there before, and somebody else's
+            self.path.chmod(0o600)
         self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+        self._refuse_strangers()  # before the journal mode, which is written into the file
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            self._db.execute(f"PRAGMA {pragma}")
+            self._patiently(f"PRAGMA {pragma}")
         self._migrate()
 
     def _close(self) -> None:
@@ -118,19 +124,41 @@ class SQLiteLedger:
         if db is not None:
             db.close()
 
+    def _patiently(self, statement: str) -> None:
+        """SQLite does not wait for others that switch the journal mode at the same time, so we do."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(BUSY_SLICE_SECONDS)
+            else:
+                return
+
+    def _refuse_strangers(self) -> None:
+        """Raise LedgerError for another application's database and for a newer ledger, having only read."""
+        db = self._connection
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables:
+            return
+        columns = {column for _, column, *_ in db.execute("PRAGMA table_info(migrations)")}
+        if columns != {"name", "applied"}:
+            raise LedgerError(f"{self.path} is a database, but no ledger.", _MEND, path=str(self.path))
+        applied = {name for (name,) in db.execute("SELECT name FROM migrations")}
+        if newer := sorted(applied - {name for name, _ in MIGRATIONS}):
+            raise LedgerError(
+                f"The ledger {self.path} was written by a newer aijupyter ({newer[-1]}).",
+                "Upgrade: pip install -U aijupyter. Nothing in the file was touched.",
+                path=str(self.path),
+            )
+
     def _migrate(self) -> None:
         with self._writing() as db:
-            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if tables and "migrations" not in tables:
-                raise LedgerError(f"{self.path} is a database, but no ledger.", _MEND, path=str(self.path))
+            self._refuse_strangers()
             db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied TEXT NOT NULL)")
             applied = {name for (name,) in db.execute("SELECT name FROM migrations")}
-            if newer := sorted(applied - {name for name, _ in MIGRATIONS}):
-                raise LedgerError(
-                    f"The ledger {self.path} was written by a newer aijupyter ({newer[-1]}).",
-                    "Upgrade: pip install -U aijupyter. Nothing in the file was touched.",
-                    path=str(self.path),
-                )
             for name, script in MIGRATIONS:
                 if name not in applied:
                     for statement in filter(str.strip, script.split(";")):
@@ -209,7 +237,7 @@ class SQLiteLedger:
     def _accept(self, delivery: Delivery) -> Receipt:
         with self._writing() as db:
             record = self._one("path = ?", delivery.path)
-            verdict = _judge(record, delivery)
+            verdict = _judge(record, delivery, answered=record is not None and self._answer(record.key) is not None)
             if record is None or verdict in (Verdict.UNKNOWN, Verdict.CONTRADICTED, Verdict.NOTED):
                 return Receipt(verdict, record)
             is_answer = verdict is Verdict.ANSWERED
@@ -249,7 +277,8 @@ class SQLiteLedger:
 _ENDS = {Outcome.SUCCESS: JobState.SUCCEEDED, Outcome.FAIL: JobState.FAILED}
 
 
-def _judge(record: JobRecord | None, delivery: Delivery) -> Verdict:
+def _judge(record: JobRecord | None, delivery: Delivery, *, answered: bool) -> Verdict:
+    """An answer ends a job that has none, also one that was given up before: it was worked for, and may be paid for."""
     if record is None:
         return Verdict.UNKNOWN
     claimed = delivery.envelope.job_id
@@ -257,7 +286,7 @@ def _judge(record: JobRecord | None, delivery: Delivery) -> Verdict:
         return Verdict.CONTRADICTED
     if delivery.envelope.outcome not in _ENDS:
         return Verdict.NOTED
-    return Verdict.REPEATED if record.state.final else Verdict.ANSWERED
+    return Verdict.REPEATED if answered else Verdict.ANSWERED
 
 
 def _row(record: JobRecord) -> tuple[str | None, ...]:

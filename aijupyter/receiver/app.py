@@ -69,6 +69,9 @@ async def _plain_answers(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         headers = {hdrs.ALLOW: error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else None
         return web.Response(status=error.status, headers=headers)
+    except web.RequestPayloadError as error:
+        log.info("refused a delivery whose body cannot be read: %s", error)
+        return web.Response(status=HTTPStatus.BAD_REQUEST)
     except RefusedDeliveryError as error:
         log.info("refused a delivery: %s", error)
         return web.Response(status=error.status)

@@ -12,6 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+MOST_WHOLE = 2.0**63
+"""Numbers from here on are of no whole column: they are missing there."""
+
 Row = Mapping[str, Any]
 Schema = Mapping[str, str]
 
@@ -97,7 +100,7 @@ def number(value: Any) -> float | None:
         return None
     try:
         read = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return read if math.isfinite(read) else None
 
@@ -121,4 +124,4 @@ def _column(dtype: str, values: Sequence[Any]) -> pd.Series[Any]:
     if dtype == "string":
         return pd.Series([text(value) for value in values], dtype="string")
     numbers = pd.Series([number(value) for value in values], dtype="float64")
-    return numbers if dtype == "float64" else numbers.round().astype("Int64")
+    return numbers if dtype == "float64" else numbers.where(numbers.abs() < MOST_WHOLE).round().astype("Int64")

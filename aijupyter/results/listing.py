@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 
@@ -14,8 +15,8 @@ def job_frame(records: Sequence[JobRecord]) -> pd.DataFrame:
 
     id, operation, recording and state; created and ended, in UTC; seconds, from asked to ended; key, our own id.
     """
-    created = pd.to_datetime(pd.Series([record.created for record in records], dtype="object"), utc=True)
-    ended = pd.to_datetime(pd.Series([record.ended for record in records], dtype="object"), utc=True)
+    created = _times([record.created for record in records])
+    ended = _times([record.ended for record in records])
     return pd.DataFrame(
         {
             "id": pd.Series([record.id for record in records], dtype="string"),
@@ -28,3 +29,8 @@ def job_frame(records: Sequence[JobRecord]) -> pd.DataFrame:
             "key": pd.Series([record.key for record in records], dtype="string"),
         }
     )
+
+
+def _times(times: list[datetime | None]) -> pd.Series[pd.Timestamp]:
+    """In microseconds whatever they are, for pandas would choose the unit by the first of them."""
+    return pd.to_datetime(pd.Series(times, dtype="object"), utc=True).dt.as_unit("us")

@@ -70,7 +70,7 @@ class Runner:
                 loop = asyncio.get_running_loop()
                 job.succeed(await loop.run_in_executor(self._executor, self._worker.analyze, job.job_id, task))
         except Exception as error:  # noqa: BLE001  # whatever it is, the job ends with it
-            job.fail([_fault(job, error)])
+            job.fail([_fault(job, error, file)])
         finally:
             discard(file)
             self._shelf.end(job)
@@ -98,9 +98,10 @@ def discard(file: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _fault(job: ServiceJob, error: Exception) -> Fault:
+def _fault(job: ServiceJob, error: Exception, file: Path) -> Fault:
     if isinstance(error, MediaError):
-        return invalid("contentUri" if isinstance(job.media, str) else "content", str(error))
+        told = str(error).replace(str(file), "the recording")  # whose name here says nothing to anybody
+        return invalid("contentUri" if isinstance(job.media, str) else "content", told)
     if isinstance(error, OptionError):
         return Fault(INVALID_PARAMETER, str(error), error.option or None)
     if isinstance(error, AIJupyterError):

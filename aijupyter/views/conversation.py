@@ -57,7 +57,7 @@ def _speakers(result: Transcript, colours: dict[Any, str]) -> Markup:
         cells = (
             _name(speaker["speaker"], colours),
             bar(share, colours.get(speaker["speaker"], "gray")),
-            f"{share:.0%} of the talk, {clock(speaker['talk_seconds'])}",
+            ("" if pd.isna(ratio) else f"{share:.0%} of the talk, ") + clock(speaker["talk_seconds"]),
             _pace(speaker),
         )
         rows.append(tag("tr", *(tag("td", cell, style=CELL) for cell in cells), style="background:none"))

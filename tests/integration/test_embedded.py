@@ -1,7 +1,5 @@
 """The embedded service as a real process: it starts, answers, is shared, and never outlives its parent."""
 
-# ruff: noqa: ARG002  # the engines keep the protocol's signatures, whatever they use of them
-
 from __future__ import annotations
 
 import base64

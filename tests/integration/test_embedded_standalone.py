@@ -1,7 +1,5 @@
 """The service for a person at a terminal."""
 
-# ruff: noqa: ARG002  # the engine keeps the protocol's signature
-
 from __future__ import annotations
 
 import os

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from double import CLIENT_SECRET, JWT, ProviderDouble
 
 import aijupyter
@@ -124,6 +127,22 @@ async def test_a_forgotten_job_expires(ai: Session, double: ProviderDouble, wav:
     with pytest.raises(errors.JobExpiredError, match="no longer known"):
         await job.wait(timeout=10)
     assert job.state == "expired"
+
+
+async def test_an_answer_after_the_end_still_counts(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """A job that was given up as expired takes the answer that comes after all; a second one changes nothing."""
+    double.plan.deliver, double.plan.forget = "never", True
+    job = ai.transcribe(wav)
+    with pytest.raises(errors.JobExpiredError):
+        await job.wait(timeout=10)
+    webhook = f"{ai.status.receiver_url}/d/{job.record.path}"
+    async with aiohttp.ClientSession() as http:
+        for words in ("After all.", "Too late."):
+            answer = {"status": "Success", "response": {"transcript": words}}
+            async with http.post(webhook, json=answer) as response:
+                assert response.status == 200
+    assert (await job).text == "After all."
+    assert (await ai.job(job.id)).text == "After all."
 
 
 async def test_a_failed_job_raises_the_providers_errors(ai: Session, double: ProviderDouble, wav: Path) -> None:
@@ -274,8 +293,6 @@ def test_media_of_every_kind(ai: Session, double: ProviderDouble, wav: Path, kin
 
 async def test_media_is_withdrawn_when_the_job_ends(ai: Session, double: ProviderDouble, wav: Path) -> None:
     """The recording's URL is good for as long as its job, and not longer."""
-    import aiohttp  # noqa: PLC0415
-
     job = ai.transcribe(wav)
     await job.wait(timeout=10)
     uri = double.submissions()[0][2]["contentUri"]
@@ -285,8 +302,6 @@ async def test_media_is_withdrawn_when_the_job_ends(ai: Session, double: Provide
 
 async def test_a_url_is_handed_on(ai: Session, double: ProviderDouble, wav: Path) -> None:
     """What has a URL already is not copied through this machine."""
-    from aiohttp import web  # noqa: PLC0415
-    from aiohttp.test_utils import TestServer  # noqa: PLC0415
 
     async def serve(_: web.Request) -> web.FileResponse:
         return web.FileResponse(wav)

@@ -1,0 +1,118 @@
+"""Voice embeddings: the GE2E speaker encoder in numpy.
+
+Wan et al., "Generalized end-to-end loss for speaker verification" (ICASSP 2018), with the weights of Resemblyzer: three
+LSTM layers of 256, a linear layer, a rectifier, and unit length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aijupyter.service.engines import mel
+from aijupyter.service.engines.audio import RATE
+
+Span = tuple[float, float]
+"""Start and end in seconds."""
+
+WINDOW_FRAMES = 160
+STEP_FRAMES = 80
+HIDDEN = 256
+LAYERS = 3
+QUIETEST_DBFS = -30.0
+"""Quieter stretches are amplified to this level, as in the encoder's training."""
+
+_BATCH = 64
+
+
+class VoiceEncoder:
+    """Turns stretches of speech into unit vectors of 256 that are the closer the more the voices are alike."""
+
+    def __init__(self, file: Path) -> None:
+        """Read the weights from a `.npz` as weights.voice_model leaves it."""
+        with np.load(file) as arrays:
+            weights = {name: np.ascontiguousarray(arrays[name]) for name in arrays.files}
+        self._layers = [
+            (
+                np.ascontiguousarray(weights[f"lstm.weight_ih_l{n}"].T),
+                np.ascontiguousarray(weights[f"lstm.weight_hh_l{n}"].T),
+                weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"],
+            )
+            for n in range(LAYERS)
+        ]
+        self._linear = np.ascontiguousarray(weights["linear.weight"].T)
+        self._bias = weights["linear.bias"]
+
+    def embed(self, samples: NDArray[np.float32], spans: Sequence[Span]) -> NDArray[np.float32]:
+        """One unit vector for each span of mono audio at 16 kHz, shape (len(spans), 256).
+
+        A span's vector is the mean over windows of 1.6 s, half overlapping; what is shorter is repeated to fill one.
+        """
+        windows: list[NDArray[np.float32]] = []
+        owners: list[int] = []
+        for number, (start, end) in enumerate(spans):
+            cut = _windows(mel.spectrogram(_audible(samples[int(start * RATE) : int(end * RATE)])))
+            windows += cut
+            owners += [number] * len(cut)
+        sums = np.zeros((len(spans), HIDDEN), dtype=np.float32)
+        for first in range(0, len(windows), _BATCH):
+            np.add.at(sums, owners[first : first + _BATCH], self._forward(np.stack(windows[first : first + _BATCH])))
+        return unit(sums)
+
+    def _forward(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From spectrogram windows, shape (n, 160, 40), to unit vectors, shape (n, 256)."""
+        # time first, so that each step of the recurrence reads one contiguous block
+        sequence = np.ascontiguousarray(windows.transpose(1, 0, 2))
+        for into, recurrent, bias in self._layers:
+            sequence = _lstm(sequence @ into + bias, recurrent)
+        return unit(np.maximum(0.0, sequence[-1] @ self._linear + self._bias))
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vectors (rows) at length one; a zero vector stays zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
+
+
+def _lstm(projected: NDArray[np.float32], recurrent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The hidden states, shape (steps, n, 256), from the inputs' share of the gates, shape (steps, n, 1024).
+
+    Gates are in PyTorch's order: input, forget, cell, output.
+    """
+    steps, count, _ = projected.shape
+    hidden = np.zeros((count, HIDDEN), dtype=np.float32)
+    cell = np.zeros_like(hidden)
+    states = np.empty((steps, count, HIDDEN), dtype=np.float32)
+    for step in range(steps):
+        gates = projected[step] + hidden @ recurrent
+        admit, forget, candidate, expose = np.split(gates, 4, axis=1)
+        cell = _sigmoid(forget) * cell + _sigmoid(admit) * np.tanh(candidate)
+        hidden = _sigmoid(expose) * np.tanh(cell)
+        states[step] = hidden
+    return states
+
+
+def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    # by way of tanh, which cannot overflow
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * values), dtype=np.float32)
+
+
+def _windows(frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Windows of WINDOW_FRAMES over a spectrogram; a last one is drawn back to end with it."""
+    if len(frames) < WINDOW_FRAMES:
+        return [np.resize(frames, (WINDOW_FRAMES, frames.shape[1]))]
+    starts = list(range(0, len(frames) - WINDOW_FRAMES + 1, STEP_FRAMES))
+    if len(frames) - starts[-1] - WINDOW_FRAMES > STEP_FRAMES // 4:
+        starts.append(len(frames) - WINDOW_FRAMES)
+    return [frames[start : start + WINDOW_FRAMES] for start in starts]
+
+
+def _audible(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    power = float(np.mean(np.square(samples))) if samples.size else 0.0
+    if power <= 0.0:
+        return samples
+    lack = QUIETEST_DBFS - 10 * np.log10(power)
+    return samples * np.float32(10 ** (lack / 20)) if lack > 0 else samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -249,3 +250,21 @@ def test_import_is_cheap() -> None:
 def insight(insights: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     """The values of the insight of that name."""
     return next(entry["values"] for entry in insights if entry["name"] == name)
+
+
+@pytest.mark.models
+def test_nothing_is_reported_to_anybody(engine: LocalEngine, tmp_path: Path) -> None:
+    """The libraries below keep no trace of use for their makers: an analysis leaves no file outside our own cache."""
+    script = (
+        "from pathlib import Path\n"
+        "from aijupyter.models import AnalysisTask, Operation\n"
+        "from aijupyter.service.engines.local import LocalEngine\n"
+        f"engine = LocalEngine(cache=Path({str(engine.cache)!r}))\n"
+        f"engine.analyze(AnalysisTask(Operation.TRANSCRIBE, {str(ONE_SENTENCE)!r}), lambda _: None)\n"
+    )
+    quiet = {"CI", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"}  # they hide what we look for
+    environment = {name: value for name, value in os.environ.items() if name not in quiet}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and "deviceid" in str(path).lower()] == []
+    assert not list(tmp_path.rglob("*onnxruntime*"))

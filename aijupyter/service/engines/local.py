@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from aijupyter.models import AnalysisTask, Operation
 
 if TYPE_CHECKING:
     from aijupyter.service.engines.pipeline import Pipeline
+
+NO_REPORTS = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 _ABLE = (Operation.TRANSCRIBE, Operation.ANALYZE)
 
@@ -56,6 +59,8 @@ class LocalEngine:
 
     def _loaded(self, report: Callable[[str], None]) -> Pipeline:
         if self._pipeline is None:
+            # ONNX Runtime's official builds and the hub's client report their use to their makers unless told not to.
+            os.environ.update(NO_REPORTS)
             try:
                 from aijupyter.service.engines.pipeline import Pipeline  # noqa: PLC0415 - needs the local extra
             except ImportError as error:

@@ -26,7 +26,7 @@ LAYERS = [  # each may import those below it, and its own
     {"protocols", "portal", "media", "options", "config", "nesting"},
     {"models"},
     {"envelope"},
-    {"errors", "samples"},
+    {"errors"},
 ]
 SIBLINGS = {"api", "receiver", "tunnels", "ledger", "service"}
 SERVICE_MAY = {"errors", "models", "protocols"}

@@ -102,6 +102,9 @@ class Dispatcher:
         except (NoAnswerError, ServerError, UnexpectedAnswerError) as error:
             await self._end(job, JobState.UNCONFIRMED, error)
             return
+        except asyncio.CancelledError:  # the session closes, and the request may have left
+            await self._end(job, JobState.UNCONFIRMED, NoAnswerError("The session was closed."))
+            raise
         await self._confirm(job, sent)
 
     async def _confirm(self, job: Job[Any], sent: Sent) -> None:
@@ -115,8 +118,8 @@ class Dispatcher:
         job.update(record)
 
     async def _end(self, job: Job[Any], state: JobState, error: AIJupyterError) -> None:
-        """Write down why a submission came to nothing, or may have."""
-        details = dump_error(error) if state is JobState.FAILED else None
+        """Write down why a job came to nothing, or may have."""
+        details = dump_error(error) if state.final else None
         try:
             job.update(await self._ledger.advance(job.key, state, at=now(), error=details))
         except LedgerError:
@@ -144,4 +147,4 @@ class Dispatcher:
 
     async def expire(self, job: Job[Any], error: AIJupyterError) -> None:
         """End a job whose answer will not come."""
-        job.update(await self._ledger.advance(job.key, JobState.EXPIRED, at=now(), error=dump_error(error)))
+        await self._end(job, JobState.EXPIRED, error)

@@ -123,7 +123,12 @@ class Job(Generic[ResultT]):
     @property
     def over(self) -> bool:
         """Whether nothing more is expected: it has ended, or this session has given it up."""
-        return self._failure is not None or self.state.final
+        return self.given_up or self.state.final
+
+    @property
+    def given_up(self) -> bool:
+        """Whether this session expects nothing more although the job has not ended: another handle may."""
+        return self._failure is not None
 
     def __await__(self) -> Generator[Any, None, ResultT]:
         return self.wait().__await__()

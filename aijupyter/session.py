@@ -134,7 +134,7 @@ class Session(Verbs):
         """Pick a job up again, by the provider's id or by our key. Raises JobNotFoundError."""
         parts = self._open_parts()
         job = self._book.get(job_id)
-        if job is not None and (job.error is None or job.state.final):
+        if job is not None and not job.given_up:
             return job
         record = self._portal.call(parts.ledger.find, job_id)
         if record is None:
@@ -317,7 +317,7 @@ class _Parts:
 
     async def service_gone(self, message: str) -> None:
         """End what waits for an embedded service that is no more."""
-        for job in self._book.under_way():
+        for job in [job for job in self._book.under_way() if job.record.server == self.server]:
             error = SessionClosedError(message, "Connect again and ask again: ai = aijupyter.connect().")
             await self.dispatcher.expire(job, error)
 

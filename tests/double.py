@@ -72,6 +72,8 @@ class Plan:
     """Jobs end with these errors."""
     response: Any = None
     """The answer instead of the usual one; a callable gets the fetched recording."""
+    slow: float = 0
+    """So many seconds pass before the recording is fetched."""
     forget: bool = False
     """The status call knows no job."""
 
@@ -182,6 +184,7 @@ class ProviderDouble:
         return web.json_response(job)
 
     async def _finish(self, job_id: str, body: dict[str, Any], webhook: str, request_id: str) -> None:
+        await asyncio.sleep(self.plan.slow)
         async with self._http.get(body["contentUri"]) as response:
             recording = await response.read() if response.status == 200 else b""
         self.fetched[job_id] = recording

@@ -417,6 +417,28 @@ def test_closing_ends_every_wait(double: ProviderDouble, wav: Path) -> None:
     ai.close()
 
 
+def test_closing_while_a_submission_is_under_way(double: ProviderDouble, wav: Path) -> None:
+    """The request has left, its answer was not waited for: the job is unconfirmed, and a new handle says so."""
+    double.plan.deliver = "before"  # the 202 waits for the delivery, which waits for the recording's answer
+    double.plan.slow = 30
+    ai = aijupyter.connect(**double.credentials)
+    job = ai.transcribe(wav)
+    until(lambda: bool(double.jobs))
+    ai.close()
+    assert job.state == "unconfirmed"
+    with aijupyter.connect(**double.credentials) as ai, pytest.raises(errors.SubmissionUnconfirmedError):
+        ai.job(job.key).result(timeout=5)
+
+
+async def test_two_handles_of_an_unconfirmed_job_are_one(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """Picking an unconfirmed job up again does not take the answer away from who held it first."""
+    double.plan.hang_up, double.plan.deliver = True, "never"
+    job = ai.transcribe(wav)
+    with pytest.raises(errors.SubmissionUnconfirmedError):
+        await job.wait(timeout=10)
+    assert ai.job(job.key) is job
+
+
 def test_two_sessions_do_not_disturb_each_other(double: ProviderDouble, wav: Path) -> None:
     """Each has its own receiver; closing one leaves the other at work, on the same ledger."""
     with aijupyter.connect(**double.credentials) as one, aijupyter.connect(**double.credentials) as two:

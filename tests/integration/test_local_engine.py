@@ -268,3 +268,14 @@ def test_nothing_is_reported_to_anybody(engine: LocalEngine, tmp_path: Path) -> 
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and "deviceid" in str(path).lower()] == []
     assert not list(tmp_path.rglob("*onnxruntime*"))
+
+
+def test_a_title_in_a_strange_encoding_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    """An ID3 title that claims UTF-8 and is none is common in old files; the sound is read all the same."""
+    from aijupyter.service.engines.audio import decode  # noqa: PLC0415  # needs the local extra
+
+    body = b"\x03caf\xe9 \xff\xfe"
+    frame = b"TIT2" + len(body).to_bytes(4, "big") + b"\0\0" + body
+    titled = tmp_path / "titled.mp3"
+    titled.write_bytes(b"ID3\x03\0\0\0\0\0" + bytes([len(frame)]) + frame + TWO_VOICES.read_bytes())
+    assert decode(titled).size == pytest.approx(decode(TWO_VOICES).size, abs=16_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import av
 import numpy as np
@@ -13,6 +14,9 @@ from aijupyter.errors import MediaError
 RATE = 16_000
 """Samples per second of all audio inside the engine."""
 
+_LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}  # noqa: PLR2004
+"""Titles in a strange encoding are no reason to refuse a recording; from version 19 on PyAV thinks so too."""
+
 
 def decode(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     """The recording's first audio track, all channels mixed, as samples in -1..1 at 16 kHz, shape (samples,).
@@ -22,7 +26,7 @@ def decode(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     source = os.fspath(path)
     samples = bytearray()
     try:
-        with av.open(source, metadata_errors="ignore") as container:
+        with av.open(source, **_LENIENT) as container:
             if not container.streams.audio:
                 raise MediaError(f"There is no audio in {source}.", "Give a recording with sound.", source=source)
             resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -48,7 +49,10 @@ def data_folder() -> Path:
 def is_local(url: str) -> bool:
     """Whether a URL leads to this very machine, by its host's name alone."""
     host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,7 @@ class Settings:
                     found[name], sources[name] = values[variable], f"{place} {variable}"
         settings = cls(**{name: _convert(name, value) for name, value in found.items()}, sources=sources)
         settings._check_credentials()  # one's own
+        settings._check_server()
         return settings
 
     @property
@@ -105,6 +110,22 @@ class Settings:
     def uses_embedded(self) -> bool:
         """Whether the embedded service answers."""
         return self.embedded if self.embedded is not None else not self.has_credentials
+
+    def _check_server(self) -> None:
+        """The credentials go to the server, so a folder's .env must not send somebody else's elsewhere."""
+        if self.uses_embedded or is_local(self.server_url):
+            return
+        if not self.server_url.startswith("https://"):
+            raise ConfigurationError(
+                f"server_url is {self.server_url!r}: the credentials would travel in the clear.", "Use https://."
+            )
+        places = {name: source.rpartition(" ")[0] for name, source in self.sources.items()}
+        here = places.get("server_url", "")
+        if here not in {"", "environment"} and any(places.get(name) != here for name in _CREDENTIALS):
+            raise ConfigurationError(
+                f"{here} names a server for credentials that are not from {here}.",
+                "Give both in one place, or server_url as an argument of connect().",
+            )
 
     def _check_credentials(self) -> None:
         given = {name for name in _CREDENTIALS if getattr(self, name)}

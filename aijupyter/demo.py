@@ -40,7 +40,7 @@ def run_demo(recording: Path | None = None, out: TextIO | None = None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="aijupyter-demo-"))
     try:
         _say(out, "Starting the embedded AI service and the webhook receiver ...")
-        with connect(embedded=True, ledger=folder / "ledger.db", env_file=None) as ai:
+        with connect(embedded=True, host="127.0.0.1", port=0, ledger=folder / "ledger.db", env_file=None) as ai:
             _say(out, f"  service   {ai.status.server}\n  receiver  {ai.status.receiver_url}")
             job = ai.analyze(recording or sample())
             _say(out, f"Asked for an analysis of {job.recording}; its answer comes to the receiver.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from aijupyter.envelope import parse_envelope
@@ -12,6 +13,7 @@ from aijupyter.errors import (
     AIJupyterError,
     LedgerError,
     NoAnswerError,
+    ProviderError,
     ServerError,
     SessionClosedError,
     UnexpectedAnswerError,
@@ -36,8 +38,11 @@ class Sent(Protocol):
         """The provider's id of the request."""
 
 
-Send = Callable[[str, str], Awaitable[Sent]]
-"""Sends a prepared request; takes the recording's URI and encoding."""
+Send = Callable[[str, str, Callable[[bool], None]], Awaitable[Sent]]
+"""Sends a prepared request; takes the recording's URI and encoding, and what to tell whether the request has left."""
+
+Opened = Callable[[], Awaitable[Recording]]
+"""Gives the recording, once it has been looked at."""
 
 
 class Lender(Protocol):
@@ -55,9 +60,11 @@ class Dispatcher:
         self._book = book
         self._lender = lender
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def close(self) -> None:
         """Stop what is being sent, and end every wait: the jobs go on, but nobody here would notice."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -69,17 +76,32 @@ class Dispatcher:
                 )
             )
 
-    def begin(self, job: Job[Any], record: JobRecord, recording: Awaitable[Recording], send: Send) -> None:
+    def begin(self, job: Job[Any], record: JobRecord, recording: Opened, send: Send) -> None:
         """Start the way of a job: write the intent down, lend the recording out, send the request."""
+        if self._closed:
+            job.fail(_not_sent(job))
+            return
         self._book.add(job)
         task = asyncio.get_running_loop().create_task(self._run(job, record, recording, send), name=f"submit {job.key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, job: Job[Any], record: JobRecord, recording: Awaitable[Recording], send: Send) -> None:
+    async def _run(self, job: Job[Any], record: JobRecord, recording: Opened, send: Send) -> None:
+        sent = False
+
+        def in_flight(has_left: bool) -> None:
+            nonlocal sent
+            sent = has_left
+
         try:
             await self._ledger.add(record)
-            await self._submit(job, await recording, send)
+            await self._submit(job, await recording(), lambda uri, encoding: send(uri, encoding, in_flight))
+        except asyncio.CancelledError:  # the session closes
+            if sent:
+                await self._end(job, JobState.UNCONFIRMED, NoAnswerError("The session was closed before it was told."))
+            else:
+                await self._end(job, JobState.FAILED, _not_sent(job))
+            raise
         except LedgerError as error:
             job.fail(error)
         except AIJupyterError as error:
@@ -89,7 +111,7 @@ class Dispatcher:
             failure = AIJupyterError(f"Job {job.key} could not be submitted: {error!r}.", "Please report this.")
             await self._end(job, JobState.FAILED, failure)
 
-    async def _submit(self, job: Job[Any], recording: Recording, send: Send) -> None:
+    async def _submit(self, job: Job[Any], recording: Recording, send: Callable[[str, str], Awaitable[Sent]]) -> None:
         uri, end_loan = self._lender.lend(recording)
 
         def end_loan_when_done() -> None:
@@ -102,9 +124,6 @@ class Dispatcher:
         except (NoAnswerError, ServerError, UnexpectedAnswerError) as error:
             await self._end(job, JobState.UNCONFIRMED, error)
             return
-        except asyncio.CancelledError:  # the session closes, and the request may have left
-            await self._end(job, JobState.UNCONFIRMED, NoAnswerError("The session was closed."))
-            raise
         await self._confirm(job, sent)
 
     async def _confirm(self, job: Job[Any], sent: Sent) -> None:
@@ -113,15 +132,18 @@ class Dispatcher:
                 job.key, JobState.SUBMITTED, at=now(), job_id=sent.job_id, request_id=sent.request_id
             )
         except LedgerError:  # the delivery finds its job by the path all the same
-            log.warning("the acceptance of job %s could not be written down", job.key, exc_info=True)
-            return
+            log.warning("the acceptance of job %s could not be written down", job.key)
+            record = replace(
+                job.record, state=JobState.SUBMITTED, job_id=sent.job_id, request_id=sent.request_id, submitted=now()
+            )
         job.update(record)
 
     async def _end(self, job: Job[Any], state: JobState, error: AIJupyterError) -> None:
         """Write down why a job came to nothing, or may have."""
-        details = dump_error(error) if state.final else None
+        request_id = error.request_id if isinstance(error, ProviderError) else None
+        details = dump_error(error)
         try:
-            job.update(await self._ledger.advance(job.key, state, at=now(), error=details))
+            job.update(await self._ledger.advance(job.key, state, at=now(), request_id=request_id, error=details))
         except LedgerError:
             job.fail(error)
 
@@ -141,6 +163,8 @@ class Dispatcher:
     async def reload(self, job: Job[Any]) -> JobRecord:
         """Take over what the ledger says of a job, for another session on the same ledger may have ended it."""
         record = await self._ledger.find(job.key) or job.record
+        if record.state is JobState.WRITTEN and job.state is JobState.SUBMITTED:  # which could not be written down then
+            record = await self._ledger.advance(job.key, job.state, at=now(), job_id=job.record.job_id)
         body = await self._ledger.answer(job.key) if record.state.final else None
         job.update(record, parse_envelope(body) if body is not None else None)
         return record
@@ -148,3 +172,7 @@ class Dispatcher:
     async def expire(self, job: Job[Any], error: AIJupyterError) -> None:
         """End a job whose answer will not come."""
         await self._end(job, JobState.EXPIRED, error)
+
+
+def _not_sent(job: Job[Any]) -> SessionClosedError:
+    return SessionClosedError(f"The session was closed before job {job.key} was sent.", "Connect and ask again.")

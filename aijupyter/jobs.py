@@ -19,6 +19,7 @@ from aijupyter.errors import (
     JobTimeoutError,
     PortalError,
     SubmissionUnconfirmedError,
+    dump_error,
     load_error,
 )
 from aijupyter.models import JobRecord, JobState, Operation
@@ -108,10 +109,10 @@ class Job(Generic[ResultT]):
             return failure
         if record.state is JobState.FAILED and envelope is not None:
             return _failed(record, envelope)
-        if record.error is not None:
-            return load_error(record.error)
         if record.state is JobState.UNCONFIRMED:
             return _unconfirmed(record)
+        if record.error is not None:
+            return load_error(record.error)
         if record.state is JobState.EXPIRED:
             return expired(record)
         return None
@@ -201,7 +202,7 @@ class Job(Generic[ResultT]):
     def fail(self, error: AIJupyterError) -> None:
         """End every wait with an error that is not in the ledger. For the session."""
         if not self.state.final:
-            self._failure = error
+            self._failure = _bare(error)
             self._tell()
 
     def advance(self, progress: float) -> None:
@@ -227,7 +228,7 @@ class Job(Generic[ResultT]):
             )
         error = self.error
         if error is not None:
-            raise error.with_traceback(None)
+            raise _bare(error)
         if self._result is None:
             if self._envelope is None:
                 raise PortalError(f"The answer of {self._label} was not loaded.", f"ai.job({self.key!r}) loads it.")
@@ -250,13 +251,17 @@ class JobBook:
         self._all: WeakValueDictionary[str, Job[Any]] = WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def add(self, job: Job[Any]) -> None:
-        """Keep a job until it has ended."""
+    def add(self, job: Job[Any]) -> Job[Any]:
+        """Keep a job until it has ended. Returns the handle that is kept: an earlier one where there is one."""
         with self._lock:
+            held = self._all.get(job.key)
+            if held is not None and not held.given_up:
+                return held
             self._all[job.key] = job
             self._under_way[job.key] = job
         job.watch(lambda: self._let_go(job.key))
         self._let_go(job.key)
+        return job
 
     def get(self, job_id: str) -> Job[Any] | None:
         """The handle with this key or provider's id."""
@@ -285,9 +290,15 @@ def expired(record: JobRecord) -> JobExpiredError:
     )
 
 
+def _bare(error: AIJupyterError) -> AIJupyterError:
+    """A copy without a traceback or context, whose frames may hold secrets, and which all who wait would share."""
+    return load_error(dump_error(error))
+
+
 def _unconfirmed(record: JobRecord) -> SubmissionUnconfirmedError:
+    reason = str((record.error or {}).get("problem") or "No answer came.")
     return SubmissionUnconfirmedError(
-        f"{_label(record)} was sent, but no answer said whether it was received.",
+        f"{_label(record)} was sent, and it is not known whether it was received. {reason}",
         "If its answer still comes, awaiting the job again returns it. Asking again may be paid twice.",
         job_id=record.id,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,7 +29,7 @@ class AIJupyterMagics(Magics):
     def aijupyter(self, line: str) -> None:
         """Start a session in the variable `ai`, say how it is doing, or stop it."""
         arguments = parse_argstring(self.aijupyter, line)
-        if not arguments.name.isidentifier():
+        if not arguments.name.isidentifier() or keyword.iskeyword(arguments.name):
             _complain(f"{arguments.name!r} is no name for a variable.\nGive one such as --name ai.")
             return
         try:
@@ -40,7 +41,7 @@ class AIJupyterMagics(Magics):
         from aijupyter.connecting import announcement, connect  # noqa: PLC0415  # %load_ext must be quick
 
         session = self._session(name)
-        if session is not None and session.status.open:
+        if session is not None and session.status.answering:
             print(f"The session in {name} is open already.")  # noqa: T201  # a magic's own output
             return
         if session is None and name in self._names:
@@ -49,9 +50,10 @@ class AIJupyterMagics(Magics):
         if session is None:
             self._names[name] = connect()
         else:
+            session.close()  # what is left of one whose service has ended
             session.start()
             print(announcement(session))  # noqa: T201
-        print(f"Use it as {name}, for example: call = await {name}.analyze(aijupyter.sample())")  # noqa: T201
+        print(f"Use it as {name}, for example: call = await {name}.analyze('call.mp3')")  # noqa: T201
 
     def _status(self, name: str) -> None:
         from aijupyter.views.session import session_text  # noqa: PLC0415  # %load_ext must be quick
@@ -65,7 +67,7 @@ class AIJupyterMagics(Magics):
             print(f"No open session in {name}.")  # noqa: T201
             return
         session.close()
-        print("Stopped. Jobs that were under way are in the ledger: ai.jobs() after the next start.")  # noqa: T201
+        print(f"Stopped. The ledger keeps its jobs: {name}.jobs() after the next start.")  # noqa: T201
 
     @property
     def _names(self) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def open_local(media: MediaSource, *, spool: Path, encoding: str | None = None) 
     if hasattr(media, "read"):
         name = getattr(media, "name", None)
         label = Path(name).name if isinstance(name, str) else type(media).__name__
-        return _open_file(_spooled(media, spool), label, encoding, temporary=True)
+        return _open_file(_spooled(media, spool), _writable(label), encoding, temporary=True)
     raise MediaError(
         f"A {type(media).__name__} is no recording.",
         "Give a path, a URL, bytes, or a file opened with open(path, 'rb').",
@@ -126,23 +126,41 @@ def _open_path(path: Path, encoding: str | None) -> Recording:
             "Give one file; for many, submit each: [ai.transcribe(p) for p in Path(...).glob('*.wav')].",
             source=str(path),
         )
+    if _is_special(path):
+        raise MediaError(f"{path} is no file, but a device or a pipe.", "Give a recording's path.", source=str(path))
     return _open_file(path, _writable(path.name), encoding)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether reading could wait for ever."""
+    try:
+        return path.exists() and not path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _open_file(path: Path, name: str, encoding: str | None, *, temporary: bool = False) -> Recording:
     try:
-        found = _recognize(_head(path), name, encoding)
+        seen, head = _head(path)
+        found = _recognize(head, name, encoding)
     except MediaError:
         if temporary:
             path.unlink(missing_ok=True)
         raise
-    return Recording(name, found[1], found[0], path=path.absolute(), temporary=temporary)
+    return Recording(name, found[1], found[0], path=path.absolute(), temporary=temporary, stamp=seen)
 
 
-def _head(path: Path) -> bytes:
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file is replaced or written to. Raises OSError."""
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def _head(path: Path) -> tuple[tuple[int, ...], bytes]:
+    """The file's stamp and its first bytes."""
     try:
         with path.open("rb") as file:
-            return file.read(HEAD_BYTES)
+            return stamp(path), file.read(HEAD_BYTES)
     except FileNotFoundError:
         mend = f"Check the path; the current folder is {Path.cwd()}."
         raise MediaNotFoundError(f"There is no file {path}.", mend, source=str(path)) from None
@@ -216,4 +234,9 @@ async def _read_head(response: aiohttp.ClientResponse) -> bytes:
 def shown_url(url: str) -> str:
     """The URL without what may be secret in it."""
     scheme, _, rest = re.split(r"[?#]", url, maxsplit=1)[0].partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    authority = rest.partition("/")[0]
+    if "@" in authority:
+        rest = rest[authority.rindex("@") + 1 :]
+    elif re.search(r":(?!\d*$)", authority.rpartition("]")[2]):  # no port: a password that holds a slash
+        rest = rest.rpartition("@")[2]
+    return f"{scheme}://{rest}"

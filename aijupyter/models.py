@@ -125,7 +125,7 @@ class Recording:
     """Something to analyse: a local file (`path`) or a URL that the provider can fetch (`url`), never both.
 
     `name` is for people, `content_type` for the wire, `encoding` one of the API's (`Mpeg`, `Wav`, ...). A `temporary`
-    file was made by us and is deleted when its job ends.
+    file was made by us and is deleted when its job ends. `stamp` tells whether the file has changed since.
     """
 
     name: str
@@ -134,6 +134,7 @@ class Recording:
     path: Path | None = None
     url: str | None = field(default=None, repr=False)
     temporary: bool = False
+    stamp: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

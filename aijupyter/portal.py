@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from aijupyter.errors import PortalError
@@ -17,6 +18,7 @@ T = TypeVar("T")
 
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
+CONNECT_AGAIN = "Connect again: ai = aijupyter.connect()."
 
 
 class Portal:
@@ -30,9 +32,11 @@ class Portal:
     def __init__(self, name: str = "aijupyter-portal") -> None:
         self._name = name
         self._lock = threading.Lock()
+        self._door = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
+        self._pid = os.getpid()
 
     @property
     def running(self) -> bool:
@@ -63,6 +67,8 @@ class Portal:
             if loop is not None and stopping is not None:
                 loop.call_soon_threadsafe(stopping.set)
             thread.join(STOP_SECONDS)
+            if thread.is_alive():
+                log.error("the background loop did not end within %g s", STOP_SECONDS)
             self._thread = None
 
     def submit(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> Future[T]:
@@ -71,19 +77,13 @@ class Portal:
         The coroutine is made on the loop's side, so that a refused call leaves none that was never awaited.
         Cancelling the future cancels the task. Raises PortalError when the portal does not run.
         """
-        loop = self._loop
-        if loop is None:
-            raise PortalError("The background loop is not running.", "Connect again: ai = aijupyter.connect().")
 
         async def call() -> T:
             return await function(*args)
 
-        coroutine = call()
-        try:
-            return asyncio.run_coroutine_threadsafe(coroutine, loop)
-        except RuntimeError as error:
-            coroutine.close()
-            raise PortalError("The background loop has stopped.", "Connect again: ai = aijupyter.connect().") from error
+        with self._door:
+            loop = self._open_loop()
+            return asyncio.run_coroutine_threadsafe(call(), loop)
 
     def call(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, timeout: float | None = None) -> T:
         """Run `function(*args)` on the loop and wait for what it returns or raises.
@@ -95,19 +95,22 @@ class Portal:
         future = self.submit(function, *args)
         try:
             return future.result(timeout)
+        except CancelledError:
+            raise PortalError("The background loop was stopped meanwhile.", CONNECT_AGAIN) from None
         except BaseException:
             future.cancel()
             raise
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
-        """Call a plain function on the loop, soon, from any thread. Dropped when the portal is stopped."""
-        loop = self._loop
-        if loop is None:
-            return
-        try:
-            loop.call_soon_threadsafe(function, *args)
-        except RuntimeError:  # closed between the look and the call
-            return
+        """Call a plain function on the loop, soon, from any thread. Raises PortalError when the portal does not run."""
+        with self._door:
+            self._open_loop().call_soon_threadsafe(function, *args)
+
+    def _open_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop, which stays open while the door's lock is held."""
+        if self._loop is None or os.getpid() != self._pid:  # no thread is copied into a forked process
+            raise PortalError("The background loop is not running.", CONNECT_AGAIN)
+        return self._loop
 
     def is_own_thread(self) -> bool:
         """Whether the caller is the background loop itself."""
@@ -124,19 +127,20 @@ class Portal:
         except BaseException as error:  # noqa: BLE001  # whatever it is, the starter must see it
             if not started.done():
                 started.set_exception(error)
-        finally:
-            self._loop = None
 
     async def _serve(self, started: Future[None]) -> None:
         self._stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log_quietly)
-        self._loop = loop
+        self._loop, self._pid = loop, os.getpid()
         started.set_result(None)
         try:
             await self._stopping.wait()
         finally:
-            self._loop = None
+            with self._door:
+                if self._loop is loop:  # a portal that was given up and started anew has another
+                    self._loop = None
+            await asyncio.sleep(0)  # so that what was handed in last becomes a task, which the end cancels
 
 
 def _log_quietly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -23,11 +23,10 @@ AskStatus = Callable[[str], Awaitable[bytes]]
 class Reconciler:
     """Asks for one job at a time, each at most once in `seconds`, and only when its answer has been silent so long."""
 
-    def __init__(self, *, book: JobBook, dispatcher: Dispatcher, ask: AskStatus, server: str, seconds: float) -> None:
+    def __init__(self, *, book: JobBook, dispatcher: Dispatcher, ask: AskStatus, seconds: float) -> None:
         self._book = book
         self._dispatcher = dispatcher
         self._ask = ask
-        self._server = server
         self._seconds = seconds
         self._asked: dict[str, float] = {}
 
@@ -49,7 +48,7 @@ class Reconciler:
     async def reconcile(self, job: Job[Any]) -> None:
         """Look for one job's end in the ledger, then ask its server, and treat the answer as its delivery."""
         record = await self._dispatcher.reload(job)
-        if record.state is not JobState.SUBMITTED or record.server != self._server:
+        if record.state is not JobState.SUBMITTED:
             return
         try:
             body = await self._ask(job.id)

@@ -7,12 +7,14 @@ import atexit
 import contextlib
 import importlib.util
 import logging
+import os
 import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 from types import TracebackType
@@ -30,14 +32,17 @@ from aijupyter.envelope import Envelope, parse_envelope
 from aijupyter.errors import (
     AIJupyterError,
     ConfigurationError,
+    JobError,
     JobNotFoundError,
     LocalExtraMissingError,
+    MediaError,
     MediaNotFoundError,
+    PortalError,
     SessionClosedError,
 )
 from aijupyter.jobs import Job, JobBook
 from aijupyter.ledger.sqlite import SQLiteLedger
-from aijupyter.media import MediaSource, is_url, open_local, open_url, shown_url
+from aijupyter.media import MediaSource, is_url, open_local, open_url, shown_url, stamp
 from aijupyter.models import JobRecord, JobState, Recording, now
 from aijupyter.portal import Portal
 from aijupyter.protocols import Tunnel
@@ -61,9 +66,13 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """What a session is doing. `server` is the API's address, `public_url` where deliveries are sent."""
+    """What a session is doing. `server` is the API's address, `public_url` where deliveries are sent.
+
+    `answering` is False when the session is closed or its embedded service has ended.
+    """
 
     open: bool
+    answering: bool
     embedded: bool
     server: str
     public_url: str
@@ -84,6 +93,7 @@ class Session(Verbs):
         self._service: embedded.EmbeddedService | None = None
         self._undo: list[Callable[[], object]] = []
         self._parts: _Parts | None = None
+        self._pid = os.getpid()
 
     def start(self) -> Self:
         """Start everything, and undo all of it where a part cannot. Does nothing when open."""
@@ -98,6 +108,8 @@ class Session(Verbs):
 
     def close(self) -> None:
         """Stop everything that `start` started. Jobs go on at the provider; waits for them end with an error."""
+        if self._portal.is_own_thread():
+            raise PortalError("A session cannot be closed from its own background thread.", "Close it from a cell.")
         with self._lock:
             self._stop()
 
@@ -113,11 +125,13 @@ class Session(Verbs):
     def status(self) -> SessionStatus:
         """What the session is doing now."""
         parts = self._parts
-        models = (self._service.models_state or {}).get("message", "not loaded yet") if self._service else ""
+        service = self._service if parts else None
+        models = (service.models_state or {}).get("message", "not loaded yet") if service else ""
         return SessionStatus(
             open=parts is not None,
+            answering=parts is not None and (service is None or service.alive),
             embedded=self.settings.uses_embedded,
-            server=self._service.url if parts and self._service else self.settings.server_url,
+            server=parts.server_url if parts else self.settings.server_url,
             public_url=parts.base_url if parts else "",
             receiver_url=parts.receiver.url if parts else "",
             ledger=self.settings.ledger,
@@ -145,8 +159,9 @@ class Session(Verbs):
         body = self._portal.call(parts.ledger.answer, record.key)
         if body is not None:
             job.update(record, parse_envelope(body))
-        self._book.add(job)
-        return job
+        elif record.state is JobState.WRITTEN or (not record.state.final and record.server != parts.server):
+            job.fail(_elsewhere(record))
+        return self._book.add(job)
 
     def jobs(self) -> pd.DataFrame:
         """Every job that the ledger holds, the newest first. See `results.listing.job_frame` for the columns."""
@@ -158,10 +173,10 @@ class Session(Verbs):
         operations.check_choice("encoding", encoding, operations.ENCODINGS)
         parts = self._open_parts()
         if isinstance(media, str) and is_url(media):
-            name, recording = shown_url(media), parts.open_url(media, encoding)
+            name, recording = shown_url(media), partial(parts.open_url, media, encoding)
         else:
             opened = open_local(media, spool=parts.spool, encoding=encoding)
-            name, recording = opened.name, _ready(opened)
+            name, recording = opened.name, partial(_ready, opened)
         record = JobRecord(
             key=str(uuid.uuid4()),
             path=token_urlsafe(32),
@@ -173,7 +188,10 @@ class Session(Verbs):
             created=now(),
         )
         job = self._new_job(record)
-        self._portal.post(parts.begin, job, record, request, recording)
+        try:
+            self._portal.post(parts.begin, job, record, request, recording)
+        except PortalError:
+            raise SessionClosedError("The session was closed.", "Connect again: ai = aijupyter.connect().") from None
         return job
 
     def _new_job(self, record: JobRecord) -> Job[Any]:
@@ -182,6 +200,8 @@ class Session(Verbs):
     def _open_parts(self) -> _Parts:
         if self._parts is None:
             raise SessionClosedError("The session is closed.", "Connect again: ai = aijupyter.connect().")
+        if os.getpid() != self._pid:
+            raise SessionClosedError("The session belongs to the process that made it.", "Connect in this one too.")
         return self._parts
 
     def _start(self) -> None:
@@ -190,15 +210,17 @@ class Session(Verbs):
         self._undo.append(lambda: shutil.rmtree(spool, ignore_errors=True))
         self._portal.start()
         self._undo.append(self._portal.stop)
-        parts = _Parts(self.settings, self._book, spool, server)
+        parts = _Parts(self.settings, self._book, spool, server, server_url)
         self._undo.append(lambda: self._portal.call(parts.close, timeout=STOP_SECONDS))
-        self._portal.call(parts.open, server_url, credentials, timeout=START_SECONDS)
+        self._portal.call(parts.open, credentials, timeout=START_SECONDS)
         atexit.register(self.close)
         self._undo.append(lambda: atexit.unregister(self.close))
         self._parts = parts
 
     def _stop(self) -> None:
         self._parts = None
+        if os.getpid() != self._pid:  # a forked copy must not undo what its parent uses
+            self._undo.clear()
         while self._undo:
             undo = self._undo.pop()
             try:
@@ -240,8 +262,9 @@ class Session(Verbs):
 class _Parts:
     """What lives in the portal's loop while a session is open."""
 
-    def __init__(self, settings: Settings, book: JobBook, spool: Path, server: str) -> None:
+    def __init__(self, settings: Settings, book: JobBook, spool: Path, server: str, server_url: str) -> None:
         self.server = server
+        self.server_url = server_url
         self.spool = spool
         self.ledger = SQLiteLedger(settings.ledger)
         self.dispatcher = Dispatcher(ledger=self.ledger, book=book, lender=self)
@@ -251,26 +274,23 @@ class _Parts:
         self._book = book
         self._stack = contextlib.AsyncExitStack()
 
-    async def open(self, server_url: str, credentials: Credentials) -> None:
+    async def open(self, credentials: Credentials) -> None:
         """Start each part; `close` stops those that were started, in reverse."""
         stack = self._stack
         await self.ledger.open()
         stack.push_async_callback(self.ledger.close)
         await self.receiver.start()
         stack.push_async_callback(self.receiver.stop)
-        tunnel = _choose_tunnel(self._settings, server_url)
+        tunnel = _choose_tunnel(self._settings, self.server_url)
         self.base_url = await tunnel.open(self.receiver.url)
         stack.push_async_callback(tunnel.close)
-        self._transport = Transport(server_url, credentials)
+        self._transport = Transport(self.server_url, credentials)
         stack.push_async_callback(self._transport.close)
-        self._http = await stack.enter_async_context(aiohttp.ClientSession())
         stack.push_async_callback(self.dispatcher.close)
         seconds = self._settings.poll_seconds
         if self._settings.uses_embedded:
             seconds = min(seconds, EMBEDDED_POLL_SECONDS)
-        reconciler = Reconciler(
-            book=self._book, dispatcher=self.dispatcher, ask=self._job_status, server=self.server, seconds=seconds
-        )
+        reconciler = Reconciler(book=self._book, dispatcher=self.dispatcher, ask=self._job_status, seconds=seconds)
         reconciling = asyncio.create_task(reconciler.run(), name="reconcile")
         stack.callback(reconciling.cancel)
 
@@ -283,14 +303,14 @@ class _Parts:
         job: Job[Any],
         record: JobRecord,
         request: operations.AudioRequest,
-        recording: Coroutine[Any, Any, Recording],
+        recording: Callable[[], Awaitable[Recording]],
     ) -> None:
         """Start the way of a job."""
 
-        async def send(uri: str, encoding: str) -> operations.Accepted:
+        async def send(uri: str, encoding: str, in_flight: Callable[[bool], None]) -> operations.Accepted:
             body = request.body(operations.Media(encoding, content_uri=uri))
             webhook = self.receiver.delivery_url(self.base_url, record.path)
-            return await operations.submit(self._transport, request.path, body, webhook=webhook)
+            return await operations.submit(self._transport, request.path, body, webhook=webhook, in_flight=in_flight)
 
         self.dispatcher.begin(job, record, recording, send)
 
@@ -300,9 +320,13 @@ class _Parts:
             return recording.url or "", lambda: None
         path = recording.path
         try:
+            unchanged = stamp(path) == recording.stamp
             name, uri = self.receiver.share(self.base_url, path, recording.content_type)
         except OSError as error:
             raise MediaNotFoundError(f"{path} is gone: {error}.", "Check the path.", source=str(path)) from error
+        if not unchanged:
+            self.receiver.shelf.withdraw(name)
+            raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
 
         def end() -> None:
             self.receiver.shelf.withdraw(name)
@@ -313,11 +337,12 @@ class _Parts:
 
     async def open_url(self, url: str, encoding: str | None) -> Recording:
         """A look at a recording that is named by its URL."""
-        return await open_url(url, http=self._http, encoding=encoding)
+        async with aiohttp.ClientSession(trust_env=not is_local(url)) as http:
+            return await open_url(url, http=http, encoding=encoding)
 
     async def service_gone(self, message: str) -> None:
         """End what waits for an embedded service that is no more."""
-        for job in [job for job in self._book.under_way() if job.record.server == self.server]:
+        for job in self._book.under_way():
             error = SessionClosedError(message, "Connect again and ask again: ai = aijupyter.connect().")
             await self.dispatcher.expire(job, error)
 
@@ -327,9 +352,11 @@ class _Parts:
 
 def _choose_tunnel(settings: Settings, server_url: str) -> Tunnel:
     """How the server reaches the receiver: a server on this machine needs no way from outside."""
+    if settings.uses_embedded:  # whatever public URL is set: what it is promised stays on this machine
+        return FixedTunnel()
     if settings.public_url is not None:
         return FixedTunnel(settings.public_url)
-    if settings.uses_embedded or is_local(server_url):
+    if is_local(server_url):
         return FixedTunnel()
     if settings.ngrok_token is not None:
         return NgrokTunnel(settings.ngrok_token)
@@ -343,6 +370,14 @@ def _read(record: JobRecord, envelope: Envelope) -> Result:
     from aijupyter.results import read_result  # noqa: PLC0415  # pandas is loaded when first needed
 
     return read_result(record, envelope)
+
+
+def _elsewhere(record: JobRecord) -> JobError:
+    return JobError(
+        f"Job {record.id} is {record.state} in another session's hands, so this one cannot wait for it.",
+        f"If that session still works, its answer will be in the ledger: ai.job({record.key!r}) again. Else ask again.",
+        job_id=record.id,
+    )
 
 
 async def _ready(recording: Recording) -> Recording:

@@ -158,7 +158,9 @@ class ProviderDouble:
         if self.plan.penalties:
             seconds = self.plan.penalties.pop(0)
             errors = {"errors": [{"errorCode": "CMN-301", "message": "Request rate exceeded"}]}
-            return web.json_response(errors, status=429, headers={"Retry-After": seconds} if seconds else {})
+            return web.json_response(
+                errors, status=429, headers={"Retry-After": seconds} if seconds is not None else {}
+            )
         if self.plan.refusal:
             return web.json_response(self.plan.refusal[1], status=self.plan.refusal[0])
         job_id, request_id = str(uuid.uuid4()), str(uuid.uuid4())

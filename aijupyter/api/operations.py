@@ -7,9 +7,10 @@ are not sent, so that the provider's defaults hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from aijupyter.api.transport import Transport
 from aijupyter.api.wire import Reply
@@ -238,9 +239,19 @@ class Accepted:
     request_id: str | None
 
 
-async def submit(transport: Transport, path: str, body: Mapping[str, Any], *, webhook: str) -> Accepted:
-    """Send an asynchronous request whose answer is to go to `webhook`. Raises what Transport.request raises."""
-    reply = await transport.request("POST", path, params={"webhook": webhook}, body=body)
+async def submit(
+    transport: Transport,
+    path: str,
+    body: Mapping[str, Any],
+    *,
+    webhook: str,
+    in_flight: Callable[[bool], None] = lambda _: None,
+) -> Accepted:
+    """Send an asynchronous request whose answer is to go to `webhook`.
+
+    Takes and raises what Transport.request does.
+    """
+    reply = await transport.request("POST", path, params={"webhook": webhook}, body=body, in_flight=in_flight)
     job_id = read_job_id(reply.object())
     if job_id is None:
         raise UnexpectedAnswerError(
@@ -254,7 +265,7 @@ async def submit(transport: Transport, path: str, body: Mapping[str, Any], *, we
 
 async def job_status(transport: Transport, job_id: str) -> Reply:
     """The job's envelope, as the status call answers it. Raises NotFoundError for a job that is no longer known."""
-    return await transport.request("GET", f"/ai/status/v1/jobs/{job_id}", patient=False)
+    return await transport.request("GET", f"/ai/status/v1/jobs/{quote(job_id, safe='')}", patient=False)
 
 
 def wire_name(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,7 @@ from aijupyter.config import is_local
 from aijupyter.errors import NoAnswerError, ProviderUnreachableError, RateLimitedError
 
 TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
+NOT_TAKEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
 MAX_ANSWER_TRIES = 2
 """A request is sent again once after a 401, with a new token: what is refused so was not taken."""
 
@@ -42,8 +43,9 @@ class Transport:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         patient: bool = True,
+        in_flight: Callable[[bool], None] = lambda _: None,
     ) -> Reply:
-        """Send and return the answer.
+        """Send and return the answer. `in_flight` is told True when the request leaves, False when it was not taken.
 
         A 429 says that the request was not taken: it is sent again when the penalty has passed, unless `patient` is
         False. Raises ProviderError for every other refusal, ProviderUnreachableError when no connection was made, and
@@ -51,7 +53,7 @@ class Transport:
         """
         while True:
             try:
-                reply = await self._authorized(method, path, params, body)
+                reply = await self._authorized(method, path, params, body, in_flight)
                 raise_for_status(reply, f"{method} {path}")
             except RateLimitedError as error:
                 self._budget.penalize(error.retry_after)
@@ -61,13 +63,20 @@ class Transport:
                 return reply
 
     async def _authorized(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        in_flight: Callable[[bool], None],
     ) -> Reply:
         for attempt in range(MAX_ANSWER_TRIES):
             token = await self._tokens.token()
             await self._budget.admit()
             headers = {"Authorization": f"Bearer {token.reveal()}"}
+            in_flight(True)
             reply = await self._send(method, path, params=params, json=body, headers=headers)
+            in_flight(reply.status not in NOT_TAKEN)
             if reply.status != HTTPStatus.UNAUTHORIZED or attempt:
                 break
             self._tokens.discard(token)

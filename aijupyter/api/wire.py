@@ -13,6 +13,7 @@ from aijupyter.envelope import parse_faults
 
 REQUEST_ID_HEADER = "RCRequestId"
 DEFAULT_PENALTY_SECONDS = 30.0
+LONGEST_PENALTY_SECONDS = 3600.0
 
 _KINDS: dict[int, tuple[type[errors.ProviderError], str]] = {
     400: (errors.BadRequestError, "Mend the parameter that it names and submit again."),
@@ -60,11 +61,12 @@ class Reply:
         return data
 
     def retry_after(self) -> float:
-        """How long a 429 asks for silence, in seconds; 30 where it does not say."""
+        """How long a 429 asks for silence, in seconds; 30 where it does not say, or not in a way to rely on."""
         try:
-            return max(0.0, float(self.headers["Retry-After"]))
+            seconds = float(self.headers["Retry-After"])
         except (KeyError, ValueError):
             return DEFAULT_PENALTY_SECONDS
+        return min(seconds, LONGEST_PENALTY_SECONDS) if seconds >= 1 else DEFAULT_PENALTY_SECONDS
 
 
 def raise_for_status(reply: Reply, what: str) -> None:

@@ -115,7 +115,7 @@ class SQLiteLedger:
             self.path.chmod(0o600)
         self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         self._refuse_strangers()  # before the journal mode, which is written into the file
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON"):
             self._patiently(f"PRAGMA {pragma}")
         self._migrate()
 

@@ -43,3 +43,4 @@ class Worker:
                 future.set_result(function(*args))
             except BaseException as error:  # noqa: BLE001  # it belongs to whoever asked
                 future.set_exception(error)
+            del call, future, function, args  # a delivery's body can be large, and the next call far away

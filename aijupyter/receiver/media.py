@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import secrets
 from pathlib import Path
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
+PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+
 
 class MediaShelf:
     """Which files are shared just now, by their names on the wire. It serves those very files and no others."""
 
     def __init__(self) -> None:
-        self._shared: dict[str, tuple[Path, str]] = {}
+        self._shared: dict[str, tuple[Path, str, int]] = {}
 
     def share(self, path: Path, content_type: str) -> str:
-        """Share a file; returns the unguessable name to serve it under, with the file's own suffix."""
-        name = secrets.token_urlsafe(32) + path.suffix.lower()
-        self._shared[name] = (path.resolve(strict=True), content_type)
+        """Share a file as it is now; returns the unguessable name to serve it under, with the file's own suffix."""
+        path = path.resolve(strict=True)
+        suffix = path.suffix.lower()
+        name = secrets.token_urlsafe(32) + (suffix if PLAIN_SUFFIX.fullmatch(suffix) else "")
+        self._shared[name] = (path, content_type, path.stat().st_mtime_ns)
         return name
 
     def withdraw(self, name: str) -> None:
@@ -30,8 +36,17 @@ class MediaShelf:
         shared = self._shared.get(request.match_info["name"])
         if shared is None:
             raise web.HTTPNotFound
-        path, content_type = shared
+        path, content_type, written = shared
+        if not await asyncio.to_thread(_is_unchanged, path, written):
+            raise web.HTTPConflict  # another recording than the one that was asked about
         return _ExactFile(path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-store"})
+
+
+def _is_unchanged(path: Path, written: int) -> bool:
+    try:
+        return path.stat().st_mtime_ns == written
+    except OSError:  # gone: the file's own answer is 404
+        return True
 
 
 class _ExactFile(web.FileResponse):

@@ -13,7 +13,9 @@ from aijupyter.protocols import Inbox
 from aijupyter.receiver.app import DELIVERY_PREFIX, MEDIA_PREFIX, make_app
 from aijupyter.receiver.media import MediaShelf
 
-log = logging.getLogger(__name__)
+# What aiohttp logs of malformed requests holds their paths, and anybody can send them by the thousand.
+_silent = logging.getLogger(f"{__name__}.requests")
+_silent.addFilter(lambda _: False)
 
 SHUTDOWN_SECONDS = 2.0
 MAX_HEADER_BYTES = 8190
@@ -39,7 +41,7 @@ class Receiver:
         runner = web.AppRunner(
             app,
             access_log=None,
-            logger=log,
+            logger=_silent,
             shutdown_timeout=SHUTDOWN_SECONDS,
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,

@@ -108,7 +108,7 @@ def number(value: Any) -> float | None:
 def text(value: Any) -> str | None:
     """A scalar as text; None for objects, lists and nothing."""
     if isinstance(value, str):
-        return value
+        return value.encode("utf-8", "replace").decode()  # half a surrogate pair could not be shown or saved
     if isinstance(value, bool | int | float):
         return str(value)
     return None

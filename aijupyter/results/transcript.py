@@ -53,8 +53,12 @@ class Transcript(Result):
 
     @cached_property
     def words(self) -> pd.DataFrame:
-        """One row for each word: utterance (the row of `utterances`), word, start, end, speaker, confidence."""
-        return frame(WORDS, _word_rows(self._utterance_items))
+        """One row for each word: utterance (the row of `utterances`), word, start, end, speaker, confidence.
+
+        Where the answer does not say which utterance a word belongs to, that is missing.
+        """
+        timed = list(_word_rows(self._utterance_items))
+        return frame(WORDS, timed or map(utterance_row, objects(member(self.response, "words"))))
 
     @cached_property
     def speakers(self) -> pd.DataFrame:

@@ -47,7 +47,7 @@ RATE_LIMIT = {
     "X-Rate-Limit-Remaining": "99999",
     "X-Rate-Limit-Window": "60",
 }
-RETRY_AFTER = {"Retry-After": "30"}
+RETRY_AFTER = {"Retry-After": "5"}
 
 
 class Service:
@@ -78,7 +78,7 @@ class Service:
     async def _submit(self, operation: Operation, request: web.Request) -> web.Response:
         self._tokens.check(request.headers.get("Authorization"))
         if self._runner.full:
-            raise refused(503, "CMN-201", "Too many jobs are queued. Send this one again later", headers=RETRY_AFTER)
+            raise refused(429, "CMN-301", "Too many jobs are queued. Send this one again later", headers=RETRY_AFTER)
         webhook, body = request.query.get("webhook"), await _json_object(request)
         faults = request_faults(operation, webhook, body)
         if faults or webhook is None:

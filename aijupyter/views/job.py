@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from aijupyter.errors import AIJupyterError
@@ -46,8 +47,11 @@ def _live(job: Job[Any]) -> dict[str, Any]:
 
     widget = ipywidgets.HTML(job_html(job))
 
+    one_at_a_time = threading.Lock()  # several threads tell of changes, and the last word must be the newest
+
     def follow() -> None:
-        widget.value = job_html(job)
+        with one_at_a_time:
+            widget.value = job_html(job)
         if job.over:
             stop()
 

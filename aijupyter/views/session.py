@@ -12,7 +12,7 @@ def session_facts(session: Session) -> list[tuple[str, str]]:
     """What there is to say of a session, label by label."""
     status = session.status
     facts = [
-        ("Session", "open" if status.open else "closed"),
+        ("Session", "closed" if not status.open else "open" if status.answering else "open, but its service has ended"),
         ("AI", f"embedded service, {status.server}" if status.embedded else status.server),
     ]
     if status.open:

@@ -221,14 +221,14 @@ async def test_an_unknown_job_is_404(client: Client) -> None:
     assert answer["errors"][0]["message"]
 
 
-async def test_a_full_queue_is_503(tmp_path: Path) -> None:
+async def test_a_full_queue_is_429(tmp_path: Path) -> None:
     """Beyond the queue's limit a submission is asked to come again; room made is used."""
     gate = threading.Event()
     content = base64.b64encode(b"sound").decode()
     async with service(CannedEngine(gate=gate), tmp_path, queue_limit=2) as client:
         jobs = [(await client.submit(body(contentUri=None, content=content)))[2]["jobId"] for _ in range(2)]
         status, headers, answer = await client.submit(body())
-        assert status == 503
+        assert status == 429
         assert int(headers["Retry-After"]) > 0
         assert answer["errors"]
         gate.set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -496,3 +498,106 @@ async def test_no_secret_is_shown(
     )
     for secret in (CLIENT_SECRET, JWT, *double.tokens, job.record.path):
         assert secret not in shown
+
+
+def test_the_embedded_service_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A public URL of the environment is for an account's provider: nothing of the embedded service goes there."""
+    monkeypatch.setenv("NGROK_URL", "https://elsewhere.example")
+    with aijupyter.connect(engine="test_embedded:QuickEngine") as ai:
+        assert ai.status.public_url == ai.status.receiver_url
+
+
+def test_a_file_that_changed_is_not_mistaken(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """A file overwritten before it was fetched: its job gets no answer about another recording."""
+    double.plan.slow = 0.5
+    double.plan.response = lambda recording: {"transcript": f"{len(recording)} bytes"}
+    asked = len(wav.read_bytes())
+    job = ai.transcribe(wav)
+    until(lambda: bool(double.jobs))
+    wav.write_bytes(wav.read_bytes() + bytes(1000))
+    assert job.result(timeout=10).text == "0 bytes"  # the double goes on where the provider would fail
+    assert ai.transcribe(wav).result(timeout=10).text == f"{asked + 1000} bytes"
+
+
+def test_many_hands_on_one_job(double: ProviderDouble, wav: Path) -> None:
+    """Threads that pick the same job up at once get one handle, and all of them the answer."""
+    double.plan.slow = 1
+    with aijupyter.connect(**double.credentials) as ai:
+        key = ai.transcribe(wav).key
+        until(lambda: bool(double.jobs))
+    with aijupyter.connect(**double.credentials) as ai, ThreadPoolExecutor(8) as hands:
+        picked = list(hands.map(ai.job, [key] * 8))
+        assert all(job is picked[0] for job in picked)
+
+
+def test_what_another_session_holds_is_not_waited_for(double: ProviderDouble, wav: Path) -> None:
+    """A job of another server, or one whose sending nobody here does, says so at once instead of waiting for ever."""
+    double.plan.deliver = "never"
+    with aijupyter.connect(**double.credentials) as ai:
+        job = ai.transcribe(wav)
+        until(lambda: job.state == "submitted")
+    with aijupyter.connect(engine="test_embedded:QuickEngine") as ai:
+        with pytest.raises(errors.JobError, match="another session"):
+            ai.job(job.key).result(timeout=5)
+        assert ai.job(job.key).state == "submitted"
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5", "nan", "soon"])
+async def test_a_penalty_that_says_nothing_useful(ai: Session, double: ProviderDouble, wav: Path, seconds: str) -> None:
+    """A Retry-After of no use means half a minute of silence, not a hammering."""
+    double.plan.penalties = [seconds] * 100
+    job = ai.transcribe(wav)
+    with pytest.raises(errors.JobTimeoutError):
+        await job.wait(timeout=0.5)
+    assert len(double.submissions()) == 1
+
+
+async def test_one_token_for_many(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """Submissions that start together share one token call."""
+    await asyncio.gather(*(ai.transcribe(wav) for _ in range(10)))
+    assert len(double.tokens) == 1
+
+
+async def test_the_reason_of_an_unconfirmed_job_is_told(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """What the provider did say is in the error, also after a restart."""
+    double.plan.refusal = (500, {"errors": [{"errorCode": "CAI-107", "message": "the engine exploded"}]})
+    job = ai.transcribe(wav)
+    for handle in (job, ai.job(job.key)):
+        with pytest.raises(errors.SubmissionUnconfirmedError, match="CAI-107: the engine exploded"):
+            await handle.wait(timeout=10)
+
+
+async def test_the_status_call_is_sparse(double: ProviderDouble, wav: Path) -> None:
+    """Each job is asked for at most once in the given time, however long it stays silent."""
+    double.plan.deliver = "never"
+    with aijupyter.connect(**double.credentials, poll_seconds=0.5) as ai:
+        job = ai.transcribe(wav)
+        with pytest.raises(errors.JobTimeoutError):
+            await job.wait(timeout=2.2)
+    polls = [entry for entry in double.asked if "/status/" in entry[1]]
+    assert 1 <= len(polls) <= 4
+
+
+async def test_a_redirect_is_not_followed(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """A token is shown to nobody but the API that it is for."""
+    double.plan.refusal = (307, {})
+    with pytest.raises(errors.ProviderError, match="answered 307"):
+        await ai.transcribe(wav).wait(timeout=10)
+    assert len(double.submissions()) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_leaves_the_session_alone(ai: Session, wav: Path) -> None:
+    """A copy of the process is told to connect for itself, and its end undoes nothing of its parent's."""
+    child = os.fork()
+    if child == 0:
+        try:
+            ai.transcribe(wav)
+        except errors.SessionClosedError:
+            ai.close()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert ai.transcribe(wav.read_bytes()).result(timeout=10).text == TRANSCRIPT

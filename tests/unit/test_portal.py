@@ -103,10 +103,11 @@ def test_post_runs_a_plain_function_on_the_loop(portal: Portal) -> None:
 
 
 def test_a_portal_that_does_not_run_refuses_work() -> None:
-    """Before the start work is refused with what to do next, and a post is dropped."""
+    """Before the start work is refused with what to do next."""
     portal = Portal(NAME)
     assert not portal.running
-    portal.post(pytest.fail, "it ran")
+    with pytest.raises(PortalError):
+        portal.post(pytest.fail, "it ran")
     for way in (portal.submit, portal.call):
         with pytest.raises(PortalError, match="Connect again"):
             way(double, 1)

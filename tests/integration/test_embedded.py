@@ -226,7 +226,8 @@ def test_stop_ends_a_busy_engine_at_once() -> None:
 
 
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit deaf ears
 from aijupyter.embedded import EmbeddedService
 service = EmbeddedService(engine=sys.argv[1])
 service.start()

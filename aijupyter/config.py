@@ -97,7 +97,7 @@ class Settings:
                 if name not in found:
                     found[name], sources[name] = values[variable], f"{place} {variable}"
         settings = cls(**{name: _convert(name, value) for name, value in found.items()}, sources=sources)
-        settings._check_credentials()  # one's own
+        settings._check_credentials()
         settings._check_server()
         return settings
 

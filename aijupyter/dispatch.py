@@ -76,17 +76,17 @@ class Dispatcher:
                 )
             )
 
-    def begin(self, job: Job[Any], record: JobRecord, recording: Opened, send: Send) -> None:
+    def begin(self, job: Job[Any], recording: Opened, send: Send) -> None:
         """Start the way of a job: write the intent down, lend the recording out, send the request."""
         if self._closed:
             job.fail(_not_sent(job))
             return
         self._book.add(job)
-        task = asyncio.get_running_loop().create_task(self._run(job, record, recording, send), name=f"submit {job.key}")
+        task = asyncio.get_running_loop().create_task(self._run(job, recording, send), name=f"submit {job.key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, job: Job[Any], record: JobRecord, recording: Opened, send: Send) -> None:
+    async def _run(self, job: Job[Any], recording: Opened, send: Send) -> None:
         sent = False
 
         def in_flight(has_left: bool) -> None:
@@ -94,7 +94,7 @@ class Dispatcher:
             sent = has_left
 
         try:
-            await self._ledger.add(record)
+            await self._ledger.add(job.record)
             await self._submit(job, await recording(), lambda uri, encoding: send(uri, encoding, in_flight))
         except asyncio.CancelledError:  # the session closes
             if sent:

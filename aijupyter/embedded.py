@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from aijupyter.errors import ServiceError
+from aijupyter.errors import CONNECT_AGAIN, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class EmbeddedService:
         """The base URL, `http://127.0.0.1:PORT`. Raises ServiceError when the service was not started."""
         child = self._child
         if child is None or child.url is None:
-            raise ServiceError("The embedded service is not running.", "Connect again: ai = aijupyter.connect().")
+            raise ServiceError("The embedded service is not running.", CONNECT_AGAIN)
         return child.url
 
     @property

@@ -45,6 +45,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+CONNECT_AGAIN = "Connect again: ai = aijupyter.connect()."
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
-from aijupyter.errors import PortalError
+from aijupyter.errors import CONNECT_AGAIN, PortalError
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,6 @@ T = TypeVar("T")
 
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
-CONNECT_AGAIN = "Connect again: ai = aijupyter.connect()."
 
 
 class Portal:

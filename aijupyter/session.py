@@ -30,6 +30,7 @@ from aijupyter.config import Secret, Settings, is_local
 from aijupyter.dispatch import Dispatcher
 from aijupyter.envelope import Envelope, parse_envelope
 from aijupyter.errors import (
+    CONNECT_AGAIN,
     AIJupyterError,
     ConfigurationError,
     JobError,
@@ -131,7 +132,7 @@ class Session(Verbs):
             open=parts is not None,
             answering=parts is not None and (service is None or service.alive),
             embedded=self.settings.uses_embedded,
-            server=parts.server_url if parts else self.settings.server_url,
+            server=parts.server.url if parts else self.settings.server_url,
             public_url=parts.base_url if parts else "",
             receiver_url=parts.receiver.url if parts else "",
             ledger=self.settings.ledger,
@@ -159,7 +160,7 @@ class Session(Verbs):
         body = self._portal.call(parts.ledger.answer, record.key)
         if body is not None:
             job.update(record, parse_envelope(body))
-        elif record.state is JobState.WRITTEN or (not record.state.final and record.server != parts.server):
+        elif record.state is JobState.WRITTEN or (not record.state.final and record.server != parts.server.name):
             job.fail(_elsewhere(record))
         return self._book.add(job)
 
@@ -180,7 +181,7 @@ class Session(Verbs):
         record = JobRecord(
             key=str(uuid.uuid4()),
             path=token_urlsafe(32),
-            server=parts.server,
+            server=parts.server.name,
             operation=request.operation,
             recording=name,
             options=request.options(),
@@ -189,9 +190,9 @@ class Session(Verbs):
         )
         job = self._new_job(record)
         try:
-            self._portal.post(parts.begin, job, record, request, recording)
+            self._portal.post(parts.begin, job, request, recording)
         except PortalError:
-            raise SessionClosedError("The session was closed.", "Connect again: ai = aijupyter.connect().") from None
+            raise SessionClosedError("The session was closed.", CONNECT_AGAIN) from None
         return job
 
     def _new_job(self, record: JobRecord) -> Job[Any]:
@@ -199,20 +200,20 @@ class Session(Verbs):
 
     def _open_parts(self) -> _Parts:
         if self._parts is None:
-            raise SessionClosedError("The session is closed.", "Connect again: ai = aijupyter.connect().")
+            raise SessionClosedError("The session is closed.", CONNECT_AGAIN)
         if os.getpid() != self._pid:
             raise SessionClosedError("The session belongs to the process that made it.", "Connect in this one too.")
         return self._parts
 
     def _start(self) -> None:
-        server_url, credentials, server = self._find_server()
+        server = self._find_server()
         spool = Path(tempfile.mkdtemp(prefix="aijupyter-"))
         self._undo.append(lambda: shutil.rmtree(spool, ignore_errors=True))
         self._portal.start()
         self._undo.append(self._portal.stop)
-        parts = _Parts(self.settings, self._book, spool, server, server_url)
+        parts = _Parts(self.settings, self._book, spool, server)
         self._undo.append(lambda: self._portal.call(parts.close, timeout=STOP_SECONDS))
-        self._portal.call(parts.open, credentials, timeout=START_SECONDS)
+        self._portal.call(parts.open, timeout=START_SECONDS)
         atexit.register(self.close)
         self._undo.append(lambda: atexit.unregister(self.close))
         self._parts = parts
@@ -228,13 +229,12 @@ class Session(Verbs):
             except Exception:
                 log.exception("a part of the session could not be stopped")
 
-    def _find_server(self) -> tuple[str, Credentials, str]:
-        """Where to ask, with what credentials, and the server's name for the ledger."""
+    def _find_server(self) -> _Server:
         settings = self.settings
         if not settings.uses_embedded:
             assert settings.client_id and settings.client_secret and settings.jwt  # noqa: S101, PT018  # checked by load
             credentials = Credentials(settings.client_id, settings.client_secret, settings.jwt)
-            return settings.server_url, credentials, settings.server_url
+            return _Server(settings.server_url, settings.server_url, credentials)
         if settings.engine == "local" and importlib.util.find_spec("faster_whisper") is None:
             raise LocalExtraMissingError(
                 "The embedded AI service needs the packages of the 'local' extra.",
@@ -245,7 +245,7 @@ class Session(Verbs):
         self._undo.append(lambda: embedded.release(service))
         self._undo.append(service.subscribe(self._hear))
         credentials = Credentials(service.client_id, Secret(service.client_secret), Secret(service.jwt))
-        return service.url, credentials, f"embedded:{service.client_id[:8]}"
+        return _Server(f"embedded:{service.client_id[:8]}", service.url, credentials)
 
     def _hear(self, event: dict[str, Any]) -> None:
         """Take over what the embedded service tells. Called from its reader's thread."""
@@ -259,12 +259,20 @@ class Session(Verbs):
                     self._portal.submit(self._parts.service_gone, str(event.get("message")))
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """Where to ask, and with what credentials; `name` is what the ledger calls it."""
+
+    name: str
+    url: str
+    credentials: Credentials
+
+
 class _Parts:
     """What lives in the portal's loop while a session is open."""
 
-    def __init__(self, settings: Settings, book: JobBook, spool: Path, server: str, server_url: str) -> None:
+    def __init__(self, settings: Settings, book: JobBook, spool: Path, server: _Server) -> None:
         self.server = server
-        self.server_url = server_url
         self.spool = spool
         self.ledger = SQLiteLedger(settings.ledger)
         self.dispatcher = Dispatcher(ledger=self.ledger, book=book, lender=self)
@@ -274,17 +282,17 @@ class _Parts:
         self._book = book
         self._stack = contextlib.AsyncExitStack()
 
-    async def open(self, credentials: Credentials) -> None:
+    async def open(self) -> None:
         """Start each part; `close` stops those that were started, in reverse."""
         stack = self._stack
         await self.ledger.open()
         stack.push_async_callback(self.ledger.close)
         await self.receiver.start()
         stack.push_async_callback(self.receiver.stop)
-        tunnel = _choose_tunnel(self._settings, self.server_url)
+        tunnel = _choose_tunnel(self._settings, self.server.url)
         self.base_url = await tunnel.open(self.receiver.url)
         stack.push_async_callback(tunnel.close)
-        self._transport = Transport(self.server_url, credentials)
+        self._transport = Transport(self.server.url, self.server.credentials)
         stack.push_async_callback(self._transport.close)
         stack.push_async_callback(self.dispatcher.close)
         seconds = self._settings.poll_seconds
@@ -301,7 +309,6 @@ class _Parts:
     def begin(
         self,
         job: Job[Any],
-        record: JobRecord,
         request: operations.AudioRequest,
         recording: Callable[[], Awaitable[Recording]],
     ) -> None:
@@ -309,10 +316,10 @@ class _Parts:
 
         async def send(uri: str, encoding: str, in_flight: Callable[[bool], None]) -> operations.Accepted:
             body = request.body(operations.Media(encoding, content_uri=uri))
-            webhook = self.receiver.delivery_url(self.base_url, record.path)
+            webhook = self.receiver.delivery_url(self.base_url, job.record.path)
             return await operations.submit(self._transport, request.path, body, webhook=webhook, in_flight=in_flight)
 
-        self.dispatcher.begin(job, record, recording, send)
+        self.dispatcher.begin(job, recording, send)
 
     def lend(self, recording: Recording) -> tuple[str, Callable[[], None]]:
         """A URI for the recording, and what ends the loan."""
@@ -320,11 +327,11 @@ class _Parts:
             return recording.url or "", lambda: None
         path = recording.path
         try:
-            unchanged = stamp(path) == recording.stamp
-            name, uri = self.receiver.share(self.base_url, path, recording.content_type)
+            changed = stamp(path) != recording.stamp
+            name, uri = self.receiver.share(self.base_url, path, recording.content_type, recording.stamp)
         except OSError as error:
             raise MediaNotFoundError(f"{path} is gone: {error}.", "Check the path.", source=str(path)) from error
-        if not unchanged:
+        if changed:
             self.receiver.shelf.withdraw(name)
             raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
 

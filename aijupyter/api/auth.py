@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,12 +43,9 @@ class SendForm(Protocol):
 class TokenSource:
     """Holds the access token. Any number of tasks may ask; one renews it."""
 
-    def __init__(
-        self, credentials: Credentials, send: SendForm, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, credentials: Credentials, send: SendForm) -> None:
         self._credentials = credentials
         self._send = send
-        self._clock = clock
         self._renewing = asyncio.Lock()
         self._token: Secret | None = None
         self._renew_at = 0.0
@@ -56,7 +53,7 @@ class TokenSource:
     async def token(self) -> Secret:
         """A token that is good for a while. Raises AuthenticationError, or what the connection raises."""
         async with self._renewing:
-            if self._token is None or self._clock() >= self._renew_at:
+            if self._token is None or time.monotonic() >= self._renew_at:
                 await self._renew()
             assert self._token is not None  # noqa: S101  # for the type checker: _renew sets it or raises
             return self._token
@@ -68,7 +65,7 @@ class TokenSource:
 
     async def _renew(self) -> None:
         form = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt.reveal()}
-        asked = self._clock()
+        asked = time.monotonic()
         try:
             reply = await self._send(
                 TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret.reveal()

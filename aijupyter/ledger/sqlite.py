@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aijupyter.envelope import Outcome
-from aijupyter.errors import LedgerError
+from aijupyter.errors import CONNECT_AGAIN, LedgerError
 from aijupyter.ledger.migrations import MIGRATIONS
 from aijupyter.ledger.worker import Worker
 from aijupyter.models import Delivery, JobRecord, JobState, Operation, Receipt, Verdict
@@ -33,6 +33,7 @@ _COLUMNS = (
     "key, path, server, operation, recording, options, state, created, job_id, request_id, submitted, ended, expires,"
     " error"
 )
+_ANSWERED = "SELECT 1 FROM deliveries WHERE job = ? AND is_answer"
 _MEND = "Name another place: connect(ledger='folder/ledger.db') or the setting AIJUPYTER_LEDGER."
 
 
@@ -78,7 +79,7 @@ class SQLiteLedger:
         return await self._do(self._advance, key, state, at, job_id, request_id, error)
 
     async def expects(self, path: str) -> bool:
-        return await self._do(lambda: self._one("path = ?", path) is not None)
+        return await self._do(self._exists, "SELECT 1 FROM jobs WHERE path = ?", path)
 
     async def accept(self, delivery: Delivery) -> Receipt:
         return await self._do(self._accept, delivery)
@@ -95,7 +96,7 @@ class SQLiteLedger:
     async def _do(self, function: Callable[..., T], *args: Any) -> T:
         """Run on the ledger's thread; whatever SQLite or the disk says becomes a LedgerError."""
         if self._worker is None:
-            raise LedgerError("The ledger is closed.", "Connect again: ai = aijupyter.connect().", path=str(self.path))
+            raise LedgerError("The ledger is closed.", CONNECT_AGAIN, path=str(self.path))
         try:
             return await asyncio.wrap_future(self._worker.submit(function, *args))
         except (sqlite3.Error, OSError, ValueError, TypeError) as error:  # the last two: what cannot be stored
@@ -168,7 +169,7 @@ class SQLiteLedger:
     @property
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
-            raise LedgerError("The ledger is not open.", "Connect again: ai = aijupyter.connect().")
+            raise LedgerError("The ledger is not open.", CONNECT_AGAIN)
         return self._db
 
     @contextmanager
@@ -191,6 +192,9 @@ class SQLiteLedger:
     def _all(self) -> list[JobRecord]:
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY created DESC, rowid DESC")  # noqa: S608  # constants
         return [_record(row) for row in rows]
+
+    def _exists(self, query: str, value: str) -> bool:
+        return self._connection.execute(query, (value,)).fetchone() is not None
 
     def _answer(self, key: str) -> bytes | None:
         row = self._connection.execute("SELECT body FROM deliveries WHERE job = ? AND is_answer", (key,)).fetchone()
@@ -237,7 +241,7 @@ class SQLiteLedger:
     def _accept(self, delivery: Delivery) -> Receipt:
         with self._writing() as db:
             record = self._one("path = ?", delivery.path)
-            verdict = _judge(record, delivery, answered=record is not None and self._answer(record.key) is not None)
+            verdict = _judge(record, delivery, answered=record is not None and self._exists(_ANSWERED, record.key))
             if record is None or verdict in (Verdict.UNKNOWN, Verdict.CONTRADICTED, Verdict.NOTED):
                 return Receipt(verdict, record)
             is_answer = verdict is Verdict.ANSWERED

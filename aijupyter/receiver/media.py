@@ -10,6 +10,8 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
+from aijupyter.media import stamp
+
 PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -17,14 +19,17 @@ class MediaShelf:
     """Which files are shared just now, by their names on the wire. It serves those very files and no others."""
 
     def __init__(self) -> None:
-        self._shared: dict[str, tuple[Path, str, int]] = {}
+        self._shared: dict[str, tuple[Path, str, tuple[int, ...]]] = {}
 
-    def share(self, path: Path, content_type: str) -> str:
-        """Share a file as it is now; returns the unguessable name to serve it under, with the file's own suffix."""
+    def share(self, path: Path, content_type: str, seen: tuple[int, ...] | None = None) -> str:
+        """Share a file as it was when its stamp was `seen`, or as it is now.
+
+        Returns the unguessable name to serve it under, with the file's own suffix.
+        """
         path = path.resolve(strict=True)
         suffix = path.suffix.lower()
         name = secrets.token_urlsafe(32) + (suffix if PLAIN_SUFFIX.fullmatch(suffix) else "")
-        self._shared[name] = (path, content_type, path.stat().st_mtime_ns)
+        self._shared[name] = (path, content_type, seen or stamp(path))
         return name
 
     def withdraw(self, name: str) -> None:
@@ -36,17 +41,14 @@ class MediaShelf:
         shared = self._shared.get(request.match_info["name"])
         if shared is None:
             raise web.HTTPNotFound
-        path, content_type, written = shared
-        if not await asyncio.to_thread(_is_unchanged, path, written):
+        path, content_type, seen = shared
+        try:
+            now = await asyncio.to_thread(stamp, path)
+        except OSError:
+            raise web.HTTPNotFound from None
+        if now != seen:
             raise web.HTTPConflict  # another recording than the one that was asked about
         return _ExactFile(path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-store"})
-
-
-def _is_unchanged(path: Path, written: int) -> bool:
-    try:
-        return path.stat().st_mtime_ns == written
-    except OSError:  # gone: the file's own answer is 404
-        return True
 
 
 class _ExactFile(web.FileResponse):

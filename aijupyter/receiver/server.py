@@ -68,9 +68,9 @@ class Receiver:
         """Where a delivery on `path` goes, below the public `base`."""
         return f"{base}{DELIVERY_PREFIX}{path}"
 
-    def share(self, base: str, path: Path, content_type: str) -> tuple[str, str]:
+    def share(self, base: str, path: Path, content_type: str, seen: tuple[int, ...] | None = None) -> tuple[str, str]:
         """Lend a file out below the public `base`: its name (to withdraw it) and its URL."""
-        name = self.shelf.share(path, content_type)
+        name = self.shelf.share(path, content_type, seen)
         return name, f"{base}{MEDIA_PREFIX}{name}"
 
 

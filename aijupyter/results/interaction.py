@@ -22,7 +22,7 @@ from aijupyter.results.frames import (
     speaker_of,
     text,
 )
-from aijupyter.results.transcript import Transcript, speaker_rows, utterance_row
+from aijupyter.results.transcript import Transcript, speaker_rows, with_speaker
 
 Item = dict[str, Any]
 
@@ -142,7 +142,7 @@ def _start(item: Mapping[str, Any]) -> float:
 
 def _with_emotion(item: Item) -> Item:
     emotions = [insight for insight in objects(item.get("insights")) if insight.get("name") == "Emotion"]
-    row = utterance_row(item)
+    row = with_speaker(item)
     if emotions:
         row |= {"emotion": emotions[0].get("value"), "emotion_confidence": emotions[0].get("confidence")}
     return row

@@ -49,7 +49,7 @@ class Transcript(Result):
         An answer without speakers has no utterances of its own; its sentences are shown then, cut at their punctuation,
         with the speaker missing.
         """
-        return frame(UTTERANCES, map(utterance_row, self._utterance_items), index="utterance")
+        return frame(UTTERANCES, map(with_speaker, self._utterance_items), index="utterance")
 
     @cached_property
     def words(self) -> pd.DataFrame:
@@ -58,7 +58,7 @@ class Transcript(Result):
         Where the answer does not say which utterance a word belongs to, that is missing.
         """
         timed = list(_word_rows(self._utterance_items))
-        return frame(WORDS, timed or map(utterance_row, objects(member(self.response, "words"))))
+        return frame(WORDS, timed or map(with_speaker, objects(member(self.response, "words"))))
 
     @cached_property
     def speakers(self) -> pd.DataFrame:
@@ -74,8 +74,8 @@ class Transcript(Result):
         return utterances or list(_sentences(objects(member(self.response, "words"))))
 
 
-def utterance_row(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An utterance of the wire as a row of UTTERANCES."""
+def with_speaker(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An utterance or a word of the wire as a row, its speaker under our name for it."""
     return {**item, "speaker": speaker_of(item)}
 
 

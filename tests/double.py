@@ -88,6 +88,8 @@ class ProviderDouble:
         self.fetched: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.tokens: list[str] = []
+        self.voices: dict[str, dict[str, Any] | None] = {}
+        self.voice_name = "speakerId"
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -118,6 +120,11 @@ class ProviderDouble:
         app.router.add_post("/restapi/oauth/token", self._token)
         app.router.add_post("/ai/{kind}/v1/async/{name}", self._submission)
         app.router.add_get("/ai/status/v1/jobs/{job_id}", self._status)
+        voices = "/ai/audio/v1/enrollments"
+        app.router.add_get(voices, self._voices)
+        app.router.add_post(voices, self._enroll)
+        for method in ("GET", "PATCH", "DELETE"):
+            app.router.add_route(method, voices + "/{speaker_id}", self._voice)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -185,6 +192,35 @@ class ProviderDouble:
             return web.json_response(errors, status=404)
         return web.json_response(job)
 
+    async def _voices(self, request: web.Request) -> web.Response:
+        size, page = int(request.query["perPage"]), int(request.query["page"])
+        known = [voice for voice in self.voices.values() if voice]
+        paging = {"page": page, "perPage": size, "totalPages": -(-len(known) // size)}
+        return web.json_response({"paging": paging, "records": known[(page - 1) * size : page * size]})
+
+    async def _enroll(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.asked.append(("POST", request.path, body))
+        if self.voices.get(body["speakerId"]):
+            return _refused(409, "CAI-104", "The speaker exists")
+        self.voices[body["speakerId"]] = {self.voice_name: body["speakerId"], "enrollmentComplete": False}
+        return web.json_response(self.voices[body["speakerId"]], status=201)
+
+    async def _voice(self, request: web.Request) -> web.Response:
+        speaker_id = request.match_info["speaker_id"]
+        if speaker_id not in self.voices:
+            return _refused(404, "CAI-105", "The speaker was never enrolled")
+        voice = self.voices[speaker_id]
+        if voice is None:
+            return _refused(410 if request.method == "DELETE" else 404, "CAI-106", "The speaker was deleted")
+        if request.method == "DELETE":
+            self.voices[speaker_id] = None
+            return web.Response(status=204)
+        if request.method == "PATCH":
+            self.asked.append(("PATCH", request.path, await request.json()))
+            voice |= {"enrollmentComplete": True, "enrollmentQuality": "Good", "totalSpeechDuration": 14.5}
+        return web.json_response(voice, status=201 if request.method == "PATCH" else 200)
+
     async def _finish(self, job_id: str, body: dict[str, Any], webhook: str, request_id: str) -> None:
         await asyncio.sleep(self.plan.slow)
         async with self._http.get(body["contentUri"]) as response:
@@ -212,6 +248,10 @@ class ProviderDouble:
         expires = datetime.now(UTC) + timedelta(days=7)
         job = {"jobId": job_id, "api": path, "creationTime": _time(), "expirationTime": _time(expires)}
         return {**json.loads(json.dumps(job)), "status": "InProgress"}
+
+
+def _refused(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"errors": [{"errorCode": code, "message": message}]}, status=status)
 
 
 def _time(time: datetime | None = None) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aijupyter.config import Settings
     from aijupyter.connecting import connect, sample
     from aijupyter.errors import AIJupyterError
-    from aijupyter.jobs import Job
+    from aijupyter.jobs import Batch, Job
     from aijupyter.magics import load_ipython_extension
     from aijupyter.models import JobState
     from aijupyter.nesting import run
@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AIJupyterError",
+    "Batch",
     "Interaction",
     "Job",
     "JobState",
@@ -45,6 +46,7 @@ __all__ = [
 
 _HOMES = {
     "AIJupyterError": "errors",
+    "Batch": "jobs",
     "Interaction": "results",
     "Job": "jobs",
     "JobState": "models",

@@ -42,6 +42,12 @@ def _serve(options: argparse.Namespace) -> None:
     serve(options.port, options.credentials_file, options.model, options.fetch_from, engine=options.engine)
 
 
+def _receive(options: argparse.Namespace) -> None:
+    from aijupyter.receiving import receive  # noqa: PLC0415  # --help must be quick
+
+    receive(options.ledger, host=options.host, port=options.port)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="aijupyter", description="Await asynchronous AI APIs from a notebook, or try it with the embedded service."
@@ -71,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
         help="where recordings may be fetched from: this machine only, or anywhere (default: %(default)s)",
     )
     serve.set_defaults(run=_serve)
+    receive = commands.add_parser("receive", help="run the webhook receiver on its own, for several kernels")
+    receive.add_argument("--ledger", help="the ledger that they share (default: AIJUPYTER_LEDGER, or the usual file)")
+    receive.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
+    receive.add_argument("--port", type=int, help="0 takes any that is free (default)")
+    receive.set_defaults(run=_receive)
     return parser
 
 

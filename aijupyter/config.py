@@ -17,6 +17,8 @@ from aijupyter.errors import ConfigurationError, CredentialsError
 
 DEFAULT_SERVER_URL = "https://platform.ringcentral.com"
 MIB = 1024 * 1024
+DELIVERIES = ("auto", "shared", "status")
+DATABASES = ("postgresql://", "postgres://")
 
 
 class Secret:
@@ -69,8 +71,12 @@ class Settings:
     """The embedded service's speech model: a name that faster-whisper knows, or a folder."""
     engine: str = "local"
     """The embedded service's engine: a name of the entry point group `aijupyter.engines`, or `module:attribute`."""
-    ledger: Path = field(default_factory=lambda: data_folder() / "ledger.db")
+    ledger: Path | Secret = field(default_factory=lambda: data_folder() / "ledger.db")
+    """Where jobs and answers are kept: a file, or the URL of a PostgreSQL database (which may hold a password)."""
     public_url: str | None = None
+    delivery: str = "auto"
+    """How answers come: `auto` by webhook; `shared` by way of an `aijupyter receive` at the public URL that writes to
+    the same ledger; `status` by status calls alone."""
     ngrok_token: Secret | None = None
     host: str = "127.0.0.1"
     port: int = 0
@@ -152,6 +158,7 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     **{name: (variable,) for name, variable in _CREDENTIALS.items()},
     "server_url": ("RC_SERVER_URL",),
     "public_url": ("AIJUPYTER_PUBLIC_URL", "NGROK_URL"),
+    "delivery": ("AIJUPYTER_DELIVERY",),
     "ngrok_token": ("NGROK_AUTHTOKEN",),
     "embedded": ("AIJUPYTER_EMBEDDED",),
     "model": ("AIJUPYTER_MODEL",),
@@ -202,12 +209,24 @@ def _convert(name: str, value: Any) -> Any:
     if name in _NUMBERS:
         return _number(name, value)
     if name == "ledger":
-        return Path(value).expanduser().absolute()
+        return _ledger(value)
+    if name == "delivery" and value not in DELIVERIES:
+        raise ConfigurationError(f"delivery is {value!r}.", f"It must be one of {', '.join(DELIVERIES)}.")
     if name == "embedded":
         return _boolean(name, value)
     if name in {"server_url", "public_url"}:
         return _base_url(name, str(value))
     return str(value)
+
+
+def _ledger(value: Any) -> Path | Secret:
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, str) and value.startswith(DATABASES):
+        return Secret(value)
+    if isinstance(value, str) and "://" in value:
+        raise ConfigurationError("The ledger's URL is of no known kind.", "Give a path, or postgresql://HOST/DATABASE.")
+    return Path(value).expanduser().absolute()
 
 
 def _number(name: str, value: Any) -> float:

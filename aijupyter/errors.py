@@ -32,6 +32,7 @@
     └── JobError                                        carries `job_id`
         ├── JobFailedError                              the provider's errors, in `faults`
         ├── JobExpiredError          (LookupError)      the provider no longer knows the job
+        ├── JobCancelledError                           a person gave the job up
         ├── JobTimeoutError          (TimeoutError)     the wait ended; the job goes on
         ├── JobNotFoundError         (LookupError)      the ledger holds no such job
         └── SubmissionUnconfirmedError                  sent, but nobody can say whether it was received
@@ -264,6 +265,10 @@ class JobFailedError(JobError):
 
 class JobExpiredError(JobError, LookupError):
     """The provider no longer knows the job, so its answer will not come."""
+
+
+class JobCancelledError(JobError):
+    """The job was given up before it was sent, or while nobody could say whether it was received."""
 
 
 class JobTimeoutError(JobError, TimeoutError):

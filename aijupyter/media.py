@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -67,19 +69,23 @@ def is_url(media: object) -> bool:
     return isinstance(media, str) and media.lower().startswith(("http://", "https://"))
 
 
-def open_local(media: MediaSource, *, spool: Path, encoding: str | None = None) -> Recording:
+def open_local(
+    media: MediaSource, *, spool: Path, encoding: str | None = None, spool_name: str | None = None
+) -> Recording:
     """A Recording of a path, bytes or a file object; the latter two are copied into the folder `spool`.
 
-    `encoding` overrides what the first bytes say. Raises MediaError with the mend.
+    The copy is named `spool_name`, or as nothing else is. `encoding` overrides what the first bytes say. Raises
+    MediaError with the mend.
     """
+    copy = spool / (spool_name or f"recording-{secrets.token_hex(16)}")
     if isinstance(media, bytes | bytearray | memoryview):
-        return _open_file(_spooled(bytes(media), spool), "bytes", encoding, temporary=True)
+        return _open_file(_spooled(bytes(media), copy), "bytes", encoding, temporary=True)
     if isinstance(media, str | os.PathLike):
         return _open_path(Path(media), encoding)
     if hasattr(media, "read"):
         name = getattr(media, "name", None)
         label = Path(name).name if isinstance(name, str) else type(media).__name__
-        return _open_file(_spooled(media, spool), _writable(label), encoding, temporary=True)
+        return _open_file(_spooled(media, copy), _writable(label), encoding, temporary=True)
     raise MediaError(
         f"A {type(media).__name__} is no recording.",
         "Give a path, a URL, bytes, or a file opened with open(path, 'rb').",
@@ -123,7 +129,7 @@ def _open_path(path: Path, encoding: str | None) -> Recording:
     if os.path.isdir(path):  # noqa: PTH112  # unlike Path.is_dir it never raises
         raise MediaError(
             f"{path} is a folder.",
-            "Give one file; for many, submit each: [ai.transcribe(p) for p in Path(...).glob('*.wav')].",
+            "Give one file; for many: ai.map(ai.transcribe, Path(...).glob('*.wav')).",
             source=str(path),
         )
     if _is_special(path):
@@ -186,16 +192,17 @@ def _recognize(head: bytes, name: str, encoding: str | None) -> tuple[str, str]:
     return found
 
 
-def _spooled(media: bytes | BinaryIO, folder: Path) -> Path:
-    """A private copy in `folder`."""
-    descriptor, name = tempfile.mkstemp(prefix="recording-", dir=folder)
-    path = Path(name)
+def _spooled(media: bytes | BinaryIO, path: Path) -> Path:
+    """A private copy at `path`."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             for chunk in [media] if isinstance(media, bytes) else _chunks(media):
                 file.write(chunk)
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, MediaError):
+            raise MediaError(f"{path} cannot be written: {error}.", "Make room, or give a path.") from error
         raise
     return path
 
@@ -240,3 +247,48 @@ def shown_url(url: str) -> str:
     elif re.search(r":(?!\d*$)", authority.rpartition("]")[2]):  # no port: a password that holds a slash
         rest = rest.rpartition("@")[2]
     return f"{scheme}://{rest}"
+
+
+def dump_recording(recording: Recording) -> str:
+    """A recording as the ledger keeps it, so that another session can open it. A URL's access token is left out."""
+    kept: dict[str, Any] = {"name": recording.name, "type": recording.content_type, "encoding": recording.encoding}
+    if recording.url is not None:
+        url = without_token(recording.url)
+        return json.dumps({**kept, "url": url, "token": url != recording.url})
+    return json.dumps(
+        {**kept, "path": str(recording.path), "temporary": recording.temporary, "stamp": list(recording.stamp)}
+    )
+
+
+def load_recording(text: str) -> Recording:
+    """What `dump_recording` wrote. Raises MediaError where the URL's access token is needed and was left out."""
+    kept = json.loads(text)
+    name, content_type, encoding = kept["name"], kept["type"], kept["encoding"]
+    if "url" not in kept:
+        path, stamp = Path(kept["path"]), tuple(kept["stamp"])
+        return Recording(name, content_type, encoding, path=path, temporary=kept["temporary"], stamp=stamp)
+    if kept["token"]:
+        shown = shown_url(kept["url"])
+        raise MediaError(f"The access token of {shown} is never written down.", "Ask again with it.", source=shown)
+    return Recording(name, content_type, encoding, url=kept["url"])
+
+
+def without_token(url: str) -> str:
+    """The URL without an `access_token` in its query."""
+    return re.sub(r"([?&])access_token=[^&#]*&?", r"\1", url).rstrip("?&") if "access_token=" in url else url
+
+
+def digest(recording: Recording) -> str:
+    """What is the same for the same content: of a file its bytes, of a URL its text without the access token.
+
+    Raises MediaError for a file that cannot be read.
+    """
+    if recording.url is not None:
+        return hashlib.sha256(without_token(recording.url).encode("utf-8", "surrogatepass")).hexdigest()
+    assert recording.path is not None  # noqa: S101  # a Recording has one of the two
+    try:
+        with recording.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        path = str(recording.path)
+        raise MediaError(f"{path} cannot be read: {error}.", "Check the path.", source=path) from error

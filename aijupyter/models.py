@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aijupyter.envelope import Envelope
+from aijupyter.errors import Fault, JobFailedError
 
 
 class Operation(StrEnum):
@@ -28,9 +29,13 @@ class JobState(StrEnum):
     """Where a job is on its way."""
 
     WRITTEN = "written"
-    """The intent is in the ledger; nothing has been sent."""
+    """The intent is in the ledger; nothing has been sent. It waits for its turn."""
+    SENDING = "sending"
+    """The request is leaving. Written down before it does, so that a crash cannot make it leave twice."""
     SUBMITTED = "submitted"
     """The provider accepted it; the answer is awaited."""
+    RUNNING = "running"
+    """The provider said that it works on it."""
     UNCONFIRMED = "unconfirmed"
     """The request left and no answer came. A delivery can still end the job."""
     SUCCEEDED = "succeeded"
@@ -38,14 +43,18 @@ class JobState(StrEnum):
     """It was refused, or the provider ended it with errors."""
     EXPIRED = "expired"
     """The provider no longer knows it."""
+    CANCELLED = "cancelled"
+    """A person gave it up before it was sent, or while nobody could say whether it was received."""
 
     @property
     def final(self) -> bool:
         """Whether the job has ended. Only an answer that comes after all can change that, where there was none."""
-        return self in _FINAL
+        return self in FINAL
 
 
-_FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.EXPIRED})
+FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED})
+UNDER_WAY = frozenset({JobState.WRITTEN, JobState.SENDING, JobState.SUBMITTED, JobState.RUNNING})
+"""The states in which a session has something to do for a job. An unconfirmed one is neither here nor final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,12 @@ class JobRecord:
     """A job as the ledger knows it. Times are in UTC.
 
     `key` is our own id, there before the provider gives its `job_id`. `path` is the unguessable last part of the
-    job's delivery URL: a secret, kept out of the repr. `server` is the API that was asked. `options` is the request's
-    body without the media. `error` describes what ended the job other than an answer (see `errors.dump_error`).
+    job's delivery URL: a secret, kept out of the repr. `server` is the API that was asked, `account` tells apart the
+    accounts that ask it. `options` is the request's body without the media. `media` is how to open the recording again
+    (see `media.dump_recording`; None once the job has ended), `host` the machine whose file it is ("" for a URL).
+    `fingerprint` is the same for the same question about the same content (None: never to be found by it). `owner` is
+    the session that sends the job and asks for its status. `error` describes what ended the job other than a success
+    (see `errors.dump_error`).
     """
 
     key: str
@@ -65,6 +78,11 @@ class JobRecord:
     options: Mapping[str, Any]
     state: JobState
     created: datetime
+    account: str = ""
+    media: str | None = field(default=None, repr=False)
+    host: str = ""
+    fingerprint: str | None = None
+    owner: str | None = None
     job_id: str | None = None
     request_id: str | None = None
     submitted: datetime | None = None
@@ -76,6 +94,73 @@ class JobRecord:
     def id(self) -> str:
         """The id to show and to look up by: the provider's, or our key while there is none."""
         return self.job_id or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of a job's way: the state that it reached, when, and why, in a few words for a person."""
+
+    at: datetime
+    state: JobState
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A session, as other sessions on the same ledger see it.
+
+    It takes care of jobs that were asked of `server` with `account`; those whose recording is a file not yet sent,
+    only on the `host` where that file is.
+    """
+
+    id: str
+    server: str
+    account: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which jobs to list: those that meet all that is given, the newest first. `text` is part of the recording's name,
+    whatever its case; `limit` is the most that are wanted.
+    """
+
+    states: frozenset[JobState] | None = None
+    operation: Operation | None = None
+    text: str | None = None
+    since: datetime | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """A job in a list: light, for a hundred thousand of them. Times are ISO 8601 in UTC, as the ledger writes them."""
+
+    id: str
+    key: str
+    operation: str
+    recording: str
+    state: str
+    created: str
+    submitted: str | None
+    ended: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A well-formed delivery on a path of ours whose job cannot be told, kept for a person to look at.
+
+    `reason` says why. `job_id` and `request_id` are what it claims, `job` is the key of the job to which its path
+    belongs (None where that one was forgotten).
+    """
+
+    id: int
+    received: datetime
+    reason: str
+    job_id: str | None
+    request_id: str | None
+    job: str | None
+    body: bytes = field(repr=False)
 
 
 class DeliverySource(StrEnum):
@@ -97,35 +182,56 @@ class Delivery:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JobEntry:
+    """All that a ledger holds of one job, for moving it to another: `deliveries` are (delivery, is the answer)."""
+
+    record: JobRecord
+    history: tuple[Transition, ...]
+    deliveries: tuple[tuple[Delivery, bool], ...]
+
+
 class Verdict(StrEnum):
     """What became of a delivery."""
 
     ANSWERED = "answered"
     """It ended its job."""
     NOTED = "noted"
-    """It is not final and changed nothing."""
+    """It is not final: at most it says that its job is running."""
     REPEATED = "repeated"
     """Its job had ended before; it is kept beside the first answer."""
-    CONTRADICTED = "contradicted"
-    """It names another job than the one its path belongs to, and changed nothing."""
+    STRAYED = "strayed"
+    """Its path is or was ours and its job cannot be told; it is kept among the strays."""
     UNKNOWN = "unknown"
     """Its path is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The ledger's word that a delivery is written down, with the job as it is now (None where unknown)."""
+    """The ledger's word that a delivery is written down, with the job as it is now (None where it cannot be told)."""
 
     verdict: Verdict
     record: JobRecord | None = None
+
+
+def failure(record: JobRecord, faults: Sequence[Fault]) -> JobFailedError:
+    """The error of a job that its provider ended with errors, in the provider's words."""
+    said = "; ".join(map(str, faults)) or "no reason given"
+    return JobFailedError(
+        f"Job {record.id} ({record.operation} {record.recording!r}) failed: {said}",
+        "The whole answer is in job.raw.",
+        job_id=record.id,
+        faults=faults,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
     """Something to analyse: a local file (`path`) or a URL that the provider can fetch (`url`), never both.
 
-    `name` is for people, `content_type` for the wire, `encoding` one of the API's (`Mpeg`, `Wav`, ...). A `temporary`
-    file was made by us and is deleted when its job ends. `stamp` tells whether the file has changed since.
+    `name` is for people, `content_type` for the wire, `encoding` one of the API's (`Mpeg`, `Wav`, ...; "" where it is
+    still to be found out). A `temporary` file was made by us and is deleted when its job ends. `stamp` tells whether
+    the file has changed since.
     """
 
     name: str

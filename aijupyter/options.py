@@ -1,4 +1,4 @@
-"""Options by either name, Python's or the API's, with an error that helps where a name is neither."""
+"""Options by either name, Python's or the API's, and values as people write them, with errors that help."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import ParamSpec, TypeVar
 
 from aijupyter.errors import OptionError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=StrEnum)
 
 
 def named_options(function: Callable[P, R]) -> Callable[P, R]:
@@ -41,3 +44,47 @@ def _unknown(verb: str, given: str, known: list[str]) -> OptionError:
     near = difflib.get_close_matches(_snake(given), known, 1)
     hint = f"Did you mean {near[0]}? " if near else ""
     return OptionError(f"{verb} has no option {given!r}.", f"{hint}There are: {', '.join(known)}.", option=given)
+
+
+def choice(option: str, value: str, choices: type[E]) -> E:
+    """A member of an enumeration by its value. Raises OptionError that lists them."""
+    try:
+        return choices(value)
+    except ValueError:
+        raise OptionError(
+            f"{option} is {value!r}.", f"It must be one of {', '.join(choices)}.", option=option
+        ) from None
+
+
+def time_ago(option: str, value: datetime | timedelta | str) -> datetime:
+    """A time (without a zone: this machine's), or how long ago, such as `"2 days"`. Raises OptionError."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, timedelta):
+        return datetime.now(UTC) - value
+    found = _AMOUNT.fullmatch(str(value).strip())
+    unit = next((unit for unit in _UNITS if found and unit.startswith(found[2].lower().rstrip("s") or "?")), None)
+    if found and unit:
+        return datetime.now(UTC) - timedelta(**{unit: float(found[1])})
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise OptionError(
+            f"{option} is {value!r}.",
+            "Give a time such as '2026-11-22 10:00', or how long ago: '2 days'.",
+            option=option,
+        ) from None
+
+
+def size_in_bytes(option: str, value: int | str) -> int:
+    """A number of bytes, or a size such as `"500 MB"`. Raises OptionError."""
+    found = _AMOUNT.fullmatch(str(value).strip())
+    unit = found[2].upper().removesuffix("B").removesuffix("I") if found else "?"
+    if found is None or unit not in _SIZES:
+        raise OptionError(f"{option} is {value!r}.", "Give bytes, or a size such as '500 MB'.", option=option)
+    return int(float(found[1]) * _SIZES[unit])
+
+
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+_UNITS = ("days", "hours", "minutes", "seconds", "weeks")
+_SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

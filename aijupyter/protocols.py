@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from aijupyter.models import AnalysisTask, Delivery, JobRecord, JobState, Receipt, Verdict
+from aijupyter.models import (
+    AnalysisTask,
+    Delivery,
+    JobEntry,
+    JobRecord,
+    JobState,
+    JobSummary,
+    Owner,
+    Receipt,
+    Selection,
+    Stray,
+    Transition,
+    Verdict,
+)
+
+LEASE_SECONDS = 10.0
+"""A session that has not claimed for so long is taken for dead, and its jobs are anybody's."""
 
 
 class Ledger(Protocol):
-    """What must survive the kernel: jobs and their answers.
+    """What must survive the kernel: jobs, their answers, and the way that each job went.
 
     Every method is atomic and durable when it returns, may be called by any number of tasks, and raises LedgerError
-    when it cannot do what it says. Several ledgers, in one process or many, may stand on the same storage.
+    when it cannot do what it says. Several ledgers, in one process or many, may stand on the same storage. Every change
+    of a job's state is added to its history, with its time and cause.
     """
 
     async def open(self) -> None:
-        """Make ready, creating or migrating the storage. Raises LedgerError for one that is damaged or newer."""
+        """Make ready, creating or migrating the storage.
+
+        Raises LedgerError for one that is damaged or newer, and then nothing in it has been touched.
+        """
 
     async def close(self) -> None:
         """Give everything back. Idempotent."""
 
-    async def add(self, record: JobRecord) -> None:
-        """Write an intent down, before anything is sent."""
+    async def add(self, record: JobRecord, *, fresh: bool = False) -> JobRecord:
+        """Write an intent down, before anything is sent, and return it.
+
+        Where a job with the same fingerprint is under way, unconfirmed or succeeded, nothing is written and the newest
+        such job is returned instead, unless `fresh`. A fingerprint of None finds nothing and is found by nothing.
+        """
+
+    async def take(self, key: str, owner: str, *, at: datetime) -> JobRecord | None:
+        """Move a job of this owner from written to sending: from now on nobody else may send it.
+
+        None where it is not this owner's, or does not wait any more. The one gate to a submission.
+        """
 
     async def advance(
         self,
@@ -31,23 +61,29 @@ class Ledger(Protocol):
         state: JobState,
         *,
         at: datetime,
+        cause: str = "",
         job_id: str | None = None,
         request_id: str | None = None,
         error: Mapping[str, Any] | None = None,
+        only_from: Collection[JobState] | None = None,
     ) -> JobRecord:
-        """Move the job on and return it as it is now.
+        """Move the job on, or only from one of the given states, and return it as it is now.
 
         A job that has ended keeps its state and error; ids are filled in where they are missing all the same, for an
-        answer can come before the 202 that names the job.
+        answer can come before the 202 that names the job. A running job does not become submitted again. A job that is
+        written again loses its ids, for it will be sent anew; one that ends loses its `media`.
         """
 
     async def expects(self, path: str) -> bool:
-        """Whether a delivery path belongs to a job."""
+        """Whether a delivery path belongs to a job, or to one that was forgotten."""
 
     async def accept(self, delivery: Delivery) -> Receipt:
         """Write a delivery down and end its job with it; the first answer wins and the rest are kept as repeats.
 
-        A job that had ended without an answer (expired, or refused) takes one that comes after all.
+        The job is the one of the delivery's path; for the path of a forgotten job, the one that its jobId names, or
+        its RCRequestId. A delivery that names another job than its path's, or whose job cannot be told, becomes a
+        stray. A job that had ended without an answer (expired, refused or cancelled) takes one that comes after all.
+        Repeats and strays are kept up to a limit. A failure's errors become the record's `error`.
         """
 
     async def find(self, job_id: str) -> JobRecord | None:
@@ -56,8 +92,59 @@ class Ledger(Protocol):
     async def answer(self, key: str) -> bytes | None:
         """The body of the answer that ended the job."""
 
-    async def jobs(self) -> Sequence[JobRecord]:
-        """Every job, the newest first."""
+    async def history(self, key: str) -> Sequence[Transition]:
+        """The job's way, the first step first."""
+
+    async def jobs(self, selection: Selection) -> Sequence[JobSummary]:
+        """The jobs that meet the selection, the newest first."""
+
+    async def count(self, selection: Selection) -> int:
+        """How many they are, whatever its limit."""
+
+    async def strays(self) -> Sequence[Stray]:
+        """The deliveries whose job could not be told, the newest first."""
+
+    async def claim(self, owner: Owner, *, at: datetime) -> Sequence[JobRecord]:
+        """Say that this owner lives, and hand it the jobs under way that nobody living takes care of, the oldest first.
+
+        An owner is dead when it was released, or has not claimed for `LEASE_SECONDS`. A job that is found sending
+        becomes unconfirmed: it may have left. What another embedded service had is written again, or expired where its
+        recording is not known any more. Returns the jobs that were changed by this, as they are now.
+        """
+
+    async def release(self, owner: str) -> None:
+        """The owner takes care of nothing any more: its jobs are for whoever claims next. Idempotent."""
+
+    async def forget(self, keys: Collection[str]) -> int:
+        """Remove jobs with their answers, repeats, strays and history, for good: not even the storage's free space
+        holds them. How many there were. Their paths stay known as ours, as digests.
+        """
+
+    async def forget_strays(self) -> int:
+        """Remove all strays, for good. How many there were."""
+
+    async def trim(self, *, before: datetime | None = None, to_bytes: int | None = None) -> int:
+        """Forget the jobs that ended before a time, then the longest ended ones until the answers fit into so many
+        bytes. Jobs under way and unconfirmed ones stay. How many were forgotten.
+        """
+
+    async def size(self) -> int:
+        """How many bytes the kept answers, repeats and strays take."""
+
+    def watch(self, callback: Callable[[Sequence[str]], object]) -> Callable[[], None]:
+        """Call back, from any thread, with the keys of jobs that another ledger on the same storage may have changed.
+
+        Returns what ends that. Changes of this very object are not told.
+        """
+
+    async def copy_to(self, other: Ledger) -> int:
+        """Add every job with its answer, repeats and history to another ledger, but those that it holds already.
+
+        How many were added. In the copy nobody takes care of them.
+        """
+
+    async def restore(self, entry: JobEntry) -> bool:
+        """Add one job as `copy_to` found it. False where it is there already."""
 
 
 class Inbox(Protocol):

@@ -74,6 +74,8 @@ class Plan:
     """The answer instead of the usual one; a callable gets the fetched recording."""
     slow: float = 0
     """So many seconds pass before the recording is fetched."""
+    stall: float = 0
+    """So many seconds pass between taking a submission and answering it."""
     forget: bool = False
     """The status call knows no job."""
 
@@ -127,9 +129,27 @@ class ProviderDouble:
             app.router.add_route(method, voices + "/{speaker_id}", self._voice)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self._site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await self._site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         self._http = aiohttp.ClientSession()
+
+    def stop_listening(self) -> None:
+        """Refuse connections, and cut those that there are."""
+        asyncio.run_coroutine_threadsafe(self._close_site(), self._loop).result(10)
+
+    def listen_again(self) -> None:
+        """At the same address."""
+        asyncio.run_coroutine_threadsafe(self._open_site(), self._loop).result(10)
+
+    async def _close_site(self) -> None:
+        await self._site.stop()
+        assert self._runner.server is not None
+        await self._runner.server.shutdown(0.1)
+
+    async def _open_site(self) -> None:
+        self._site = web.TCPSite(self._runner, "127.0.0.1", int(self.url.rpartition(":")[2]))
+        await self._site.start()
 
     async def _stop(self) -> None:
         for task in self._tasks:
@@ -170,6 +190,7 @@ class ProviderDouble:
             )
         if self.plan.refusal:
             return web.json_response(self.plan.refusal[1], status=self.plan.refusal[0])
+        await asyncio.sleep(self.plan.stall)
         job_id, request_id = str(uuid.uuid4()), str(uuid.uuid4())
         self.jobs[job_id] = self._envelope(job_id, request.path)
         webhook = request.query["webhook"]
@@ -223,8 +244,7 @@ class ProviderDouble:
 
     async def _finish(self, job_id: str, body: dict[str, Any], webhook: str, request_id: str) -> None:
         await asyncio.sleep(self.plan.slow)
-        async with self._http.get(body["contentUri"]) as response:
-            recording = await response.read() if response.status == 200 else b""
+        recording = await self._fetch(body)
         self.fetched[job_id] = recording
         job = self.jobs[job_id]
         job["completionTime"] = _time()
@@ -234,9 +254,15 @@ class ProviderDouble:
         answer = chosen(recording) if isinstance(chosen, Callable) else chosen  # type: ignore[arg-type]
         job["response"] = {"errors": self.plan.fail} if self.plan.fail else answer
         sent = {key: job[key] for key in ("status", "response")} if self.plan.bare else job
-        for _ in range(self.plan.repeat):
+        for _ in range(self.plan.repeat if webhook.startswith("http://") else 0):
             async with self._http.post(webhook, json=sent, headers={"RCRequestId": request_id}) as response:
                 self.posted.append(response.status)
+
+    async def _fetch(self, body: dict[str, Any]) -> bytes:
+        if "content" in body:
+            return base64.b64decode(body["content"])
+        async with self._http.get(body["contentUri"]) as response:
+            return await response.read() if response.status == 200 else b""
 
     def _later(self, coroutine: Any) -> None:
         task = self._loop.create_task(coroutine)

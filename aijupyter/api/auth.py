@@ -16,12 +16,17 @@ from aijupyter.errors import (
     NoAnswerError,
     ProviderUnreachableError,
     ServerError,
+    dump_error,
+    load_error,
 )
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105  # a path
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 RENEW_SHARE = 0.1
 """A token is renewed when less than this share of its life is left, and never later than a minute before its end."""
+
+REFUSED_SECONDS = 20.0
+"""Credentials that were refused are not tried again for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,14 @@ class TokenSource:
         self._renewing = asyncio.Lock()
         self._token: Secret | None = None
         self._renew_at = 0.0
+        self._refusal: AuthenticationError | None = None
+        self._silent_until = 0.0
 
     async def token(self) -> Secret:
         """A token that is good for a while. Raises AuthenticationError, or what the connection raises."""
         async with self._renewing:
             if self._token is None or time.monotonic() >= self._renew_at:
-                await self._renew()
+                await self._renew_or_refuse()
             assert self._token is not None  # noqa: S101  # for the type checker: _renew sets it or raises
             return self._token
 
@@ -62,6 +69,16 @@ class TokenSource:
         """Forget a token that was refused, unless another has taken its place already."""
         if self._token == token:
             self._token = None
+
+    async def _renew_or_refuse(self) -> None:
+        """A refusal is good for a while: a thousand jobs with wrong credentials are one token call."""
+        if self._refusal is not None and time.monotonic() < self._silent_until:
+            raise load_error(dump_error(self._refusal))
+        try:
+            await self._renew()
+        except AuthenticationError as error:
+            self._refusal, self._silent_until = error.with_traceback(None), time.monotonic() + REFUSED_SECONDS
+            raise
 
     async def _renew(self) -> None:
         form = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt.reveal()}

@@ -7,12 +7,13 @@ are not sent, so that the provider's defaults hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from aijupyter.api.transport import Transport
+from aijupyter.api.budget import Priority
+from aijupyter.api.transport import Attempt, Transport
 from aijupyter.api.wire import Reply
 from aijupyter.envelope import read_job_id
 from aijupyter.errors import OptionError, UnexpectedAnswerError
@@ -231,6 +232,21 @@ class SummarizeRequest(Request):
         return self.options()
 
 
+PATHS: Mapping[Operation, str] = {
+    request.operation: request.path
+    for request in (
+        TranscribeRequest,
+        DiarizeRequest,
+        IdentifyRequest,
+        EmotionsRequest,
+        PunctuateRequest,
+        SummarizeRequest,
+        AnalyzeRequest,
+    )
+}
+"""Where each operation is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What a 202 says."""
@@ -245,13 +261,13 @@ async def submit(
     body: Mapping[str, Any],
     *,
     webhook: str,
-    in_flight: Callable[[bool], None] = lambda _: None,
+    attempt: Attempt | None = None,
 ) -> Accepted:
     """Send an asynchronous request whose answer is to go to `webhook`.
 
-    Takes and raises what Transport.request does.
+    Takes and raises what Transport.request does, and UnexpectedAnswerError for an acceptance that names no job.
     """
-    reply = await transport.request("POST", path, params={"webhook": webhook}, body=body, in_flight=in_flight)
+    reply = await transport.request("POST", path, params={"webhook": webhook}, body=body, attempt=attempt)
     job_id = read_job_id(reply.object())
     if job_id is None:
         raise UnexpectedAnswerError(
@@ -264,8 +280,12 @@ async def submit(
 
 
 async def job_status(transport: Transport, job_id: str) -> Reply:
-    """The job's envelope, as the status call answers it. Raises NotFoundError for a job that is no longer known."""
-    return await transport.request("GET", f"/ai/status/v1/jobs/{quote(job_id, safe='')}", patient=False)
+    """The job's envelope, as the status call answers it: a poll, which goes behind all submissions.
+
+    Raises NotFoundError for a job that is no longer known, and RateLimitedError instead of asking again.
+    """
+    path = f"/ai/status/v1/jobs/{quote(job_id, safe='')}"
+    return await transport.request("GET", path, patient=False, priority=Priority.POLL)
 
 
 def wire_name(name: str) -> str:

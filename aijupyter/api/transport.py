@@ -1,24 +1,43 @@
-"""The one way to the provider's API: a single aiohttp session, with tokens, penalties and errors taken care of."""
+"""The one way to the provider's API: a single aiohttp session, with tokens, the budget and errors taken care of."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 
 from aijupyter.api.auth import Credentials, TokenSource
-from aijupyter.api.budget import Budget
+from aijupyter.api.budget import NOT_TAKEN, Budget, Priority, Slot
 from aijupyter.api.wire import Reply, raise_for_status
-from aijupyter.config import is_local
+from aijupyter.config import Secret, is_local
 from aijupyter.errors import NoAnswerError, ProviderUnreachableError, RateLimitedError
 
 TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
-NOT_TAKEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
-MAX_ANSWER_TRIES = 2
-"""A request is sent again once after a 401, with a new token: what is refused so was not taken."""
+
+
+class Attempt:
+    """How a request's caller follows it, to write down where it is. Subclass it; as it is, it does nothing.
+
+    `sent` says at any moment, also after a cancellation, whether the request may have been received: it is True from
+    its first byte on, and False again when it turns out not to have been taken.
+    """
+
+    sent: bool = False
+
+    async def leaving(self) -> None:
+        """The budget lets the request go, and nothing of it has left. What this raises keeps it back, and is raised."""
+
+    async def refused(self) -> None:
+        """After `leaving`: the request was surely not taken, and waits again. Another `leaving` follows.
+
+        What this raises ends the request, and is raised.
+        """
 
 
 class Transport:
@@ -26,10 +45,18 @@ class Transport:
 
     def __init__(self, base_url: str, credentials: Credentials) -> None:
         self._base_url = base_url
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_about_to_leave)
         # A proxy of the environment is for the world outside, not for a server on this machine.
-        self._http = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=not is_local(base_url))
+        self._http = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=not is_local(base_url), trace_configs=[trace])
         self._budget = Budget()
         self._tokens = TokenSource(credentials, self._send_form)
+        self._no_token_until = 0.0
+
+    @property
+    def budget(self) -> Budget:
+        """The account's budget, to look at: `eta`, `waiting`, `snapshot`."""
+        return self._budget
 
     async def close(self) -> None:
         """Close every connection. The token is not revoked: the provider may still fetch recordings with it."""
@@ -43,65 +70,107 @@ class Transport:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         patient: bool = True,
-        in_flight: Callable[[bool], None] = lambda _: None,
+        priority: Priority = Priority.SUBMISSION,
+        attempt: Attempt | None = None,
     ) -> Reply:
-        """Send and return the answer. `in_flight` is told True when the request leaves, False when it was not taken.
+        """Send when the budget allows it and return the answer. `attempt` is told of each step.
 
-        A 429 says that the request was not taken: it is sent again when the penalty has passed, unless `patient` is
-        False. Raises ProviderError for every other refusal, ProviderUnreachableError when no connection was made, and
-        NoAnswerError when the request left and nothing came back.
+        A 401 and a 429 say that the request was not taken: it is sent again, once with a new token, or when the penalty
+        has passed, unless `patient` is False. Raises ProviderError for every other refusal, ProviderUnreachableError
+        when nothing left, and NoAnswerError when the request left and nothing came back. Only after NoAnswerError,
+        ServerError and answers that cannot be read may it have been taken; see also `Attempt.sent`.
         """
+        attempt = attempt or Attempt()
+        place, renewed = self._budget.place(), False
+        options = {"params": params, "json": body}
         while True:
-            try:
-                reply = await self._authorized(method, path, params, body, in_flight)
-                raise_for_status(reply, f"{method} {path}")
-            except RateLimitedError as error:
-                self._budget.penalize(error.retry_after)
-                if not patient:
-                    raise
-            else:
-                return reply
+            await self._token(patient=patient)  # without one, no place in the window is taken
+            with await self._budget.admit(path, priority, place) as slot:
+                token = await self._token(patient=patient)
+                await attempt.leaving()
+                reply = await self._try(method, path, slot, attempt, token, options)
+            if reply is not None:
+                if reply.status == HTTPStatus.UNAUTHORIZED:
+                    self._tokens.discard(token)
+                again = reply.status == HTTPStatus.TOO_MANY_REQUESTS and patient
+                if not again and (reply.status != HTTPStatus.UNAUTHORIZED or renewed):
+                    raise_for_status(reply, f"{method} {path}")
+                    return reply
+                renewed = reply.status == HTTPStatus.UNAUTHORIZED
+            await attempt.refused()
 
-    async def _authorized(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
-        in_flight: Callable[[bool], None],
-    ) -> Reply:
-        for attempt in range(MAX_ANSWER_TRIES):
-            token = await self._tokens.token()
-            await self._budget.admit()
+    async def _try(
+        self, method: str, path: str, slot: Slot, attempt: Attempt, token: Secret, options: dict[str, Any]
+    ) -> Reply | None:
+        """Send it once; None when a penalty that has just begun keeps it back."""
+
+        def depart() -> None:
+            if slot.left:  # aiohttp would send it once more, outside of the budget
+                raise aiohttp.ServerDisconnectedError
+            if not slot.leave():
+                raise _HeldBackError
+            attempt.sent = True
+
+        try:
             headers = {"Authorization": f"Bearer {token.reveal()}"}
-            in_flight(True)
-            reply = await self._send(method, path, params=params, json=body, headers=headers)
-            in_flight(reply.status not in NOT_TAKEN)
-            if reply.status != HTTPStatus.UNAUTHORIZED or attempt:
-                break
-            self._tokens.discard(token)
+            reply = await self._send(method, path, depart, headers=headers, **options)
+        except _HeldBackError:
+            return None
+        attempt.sent = reply.status not in NOT_TAKEN
+        slot.answered(reply)
         return reply
 
-    async def _send_form(self, path: str, form: dict[str, str], *, user: str, password: str) -> Reply:
-        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
-        headers = {"Authorization": f"Basic {basic}"}
-        return await self._send("POST", path, data=form, headers=headers)
+    async def _token(self, *, patient: bool) -> Secret:
+        while True:
+            try:
+                return await self._tokens.token()
+            except RateLimitedError:
+                if not patient:
+                    raise
 
-    async def _send(self, method: str, path: str, **options: Any) -> Reply:
-        url = self._base_url + path
+    async def _send_form(self, path: str, form: dict[str, str], *, user: str, password: str) -> Reply:
+        """The token call, one at a time; it has a rate limit of its own, and is as silent during its penalties."""
+        await asyncio.sleep(self._no_token_until - time.monotonic())
+        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+        reply = await self._send("POST", path, lambda: None, data=form, headers={"Authorization": f"Basic {basic}"})
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._no_token_until = time.monotonic() + reply.retry_after()
+        return reply
+
+    async def _send(self, method: str, path: str, depart: Callable[[], None], **options: Any) -> Reply:
+        """Send it; `depart` is called right before the first byte leaves, and what it raises keeps it back."""
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            depart()
+            left = True
+
+        options |= {"allow_redirects": False, "trace_request_ctx": leave}
         try:
-            async with self._http.request(method, url, allow_redirects=False, **options) as response:
+            async with self._http.request(method, self._base_url + path, **options) as response:
                 return Reply(response.status, response.headers, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
+            if left:
+                raise NoAnswerError(
+                    f"{self._base_url} took the request and gave no answer: {_reason(error)}.",
+                    "It may or may not have been received.",
+                ) from None
             raise ProviderUnreachableError(
                 f"{self._base_url} cannot be reached: {_reason(error)}.",
                 "Check the network and RC_SERVER_URL. For the embedded service, connect again: aijupyter.connect().",
             ) from None
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise NoAnswerError(
-                f"{self._base_url} took the request and gave no answer: {_reason(error)}.",
-                "It may or may not have been received.",
-            ) from None
+
+
+class _HeldBackError(Exception):
+    """A penalty began after the request was admitted and before it left."""
+
+
+async def _about_to_leave(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    """Let it go, or not: despite the signal's name, aiohttp sends it when there is a connection, before it writes."""
+    context.trace_request_ctx()
 
 
 def _reason(error: Exception) -> str:

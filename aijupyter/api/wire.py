@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +17,11 @@ from aijupyter.envelope import parse_faults
 REQUEST_ID_HEADER = "RCRequestId"
 DEFAULT_PENALTY_SECONDS = 30.0
 LONGEST_PENALTY_SECONDS = 3600.0
+DEFAULT_WINDOW_SECONDS = 60.0
+LONGEST_WINDOW_SECONDS = 86400.0
+HIGHEST_LIMIT = 100_000
+LONGEST_GROUP_NAME = 64
+"""What a rate header says beyond these is not believed."""
 
 _KINDS: dict[int, tuple[type[errors.ProviderError], str]] = {
     400: (errors.BadRequestError, "Mend the parameter that it names and submit again."),
@@ -24,6 +32,18 @@ _KINDS: dict[int, tuple[type[errors.ProviderError], str]] = {
     410: (errors.GoneError, "It was deleted before."),
     413: (errors.TooLargeError, "Share the recording by URL, or send a smaller one."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What an answer says of the rate limits: in `group`, in lower case, `limit` requests go in `window` seconds, and
+    `remaining` are left of them. None for what is not said, or not in a way to rely on.
+    """
+
+    group: str | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    window: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +80,39 @@ class Reply:
             )
         return data
 
+    def rates(self) -> Rates:
+        """The X-Rate-Limit headers."""
+        group = self.headers.get("X-Rate-Limit-Group", "").strip().lower()
+        limit = self._whole("X-Rate-Limit-Limit", HIGHEST_LIMIT)
+        return Rates(
+            group if 0 < len(group) <= LONGEST_GROUP_NAME and group.isprintable() else None,
+            limit,
+            self._whole("X-Rate-Limit-Remaining", HIGHEST_LIMIT if limit is None else limit),
+            self._whole("X-Rate-Limit-Window", int(LONGEST_WINDOW_SECONDS)) or None,
+        )
+
     def retry_after(self) -> float:
         """How long a 429 asks for silence, in seconds; 30 where it does not say, or not in a way to rely on."""
+        said = self.headers.get("Retry-After", "")
         try:
-            seconds = float(self.headers["Retry-After"])
-        except (KeyError, ValueError):
-            return DEFAULT_PENALTY_SECONDS
+            seconds = float(said)
+        except ValueError:
+            seconds = self._until(said)
         return min(seconds, LONGEST_PENALTY_SECONDS) if seconds >= 1 else DEFAULT_PENALTY_SECONDS
+
+    def _whole(self, name: str, highest: int) -> int | None:
+        text = self.headers.get(name, "").strip()
+        short = text.isascii() and text.isdigit() and len(text) <= len(str(HIGHEST_LIMIT))
+        return int(text) if short and int(text) <= highest else None
+
+    def _until(self, date: str) -> float:
+        """Seconds until an HTTP date, by the server's clock where it tells the time, for ours may be wrong; or nan."""
+        then = _time(date)
+        return (
+            math.nan
+            if then is None
+            else (then - (_time(self.headers.get("Date", "")) or datetime.now(UTC))).total_seconds()
+        )
 
 
 def raise_for_status(reply: Reply, what: str) -> None:
@@ -98,3 +144,11 @@ def _faults(body: bytes) -> tuple[errors.Fault, ...]:
         if code or message:
             return (errors.Fault(str(code or ""), str(message or "no message")),)
     return faults
+
+
+def _time(date: str) -> datetime | None:
+    try:
+        time = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,129 +1,165 @@
-"""The ledger in a SQLite file: write-ahead log, synchronous FULL, one thread that does all the work."""
+"""The ledger in a SQLite file: write-ahead log, synchronous FULL, readable by its owner alone."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from aijupyter.envelope import Outcome
 from aijupyter.errors import CONNECT_AGAIN, LedgerError
-from aijupyter.ledger.migrations import MIGRATIONS
-from aijupyter.ledger.worker import Worker
-from aijupyter.models import Delivery, JobRecord, JobState, Operation, Receipt, Verdict
-
-T = TypeVar("T")
+from aijupyter.ledger.database import Database, News
+from aijupyter.ledger.migrations import MIGRATIONS, statements
+from aijupyter.ledger.rows import Row
+from aijupyter.ledger.sql import SQLLedger
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another process that holds the file."""
 
 BUSY_SLICE_SECONDS = 0.02
 
-REPEATS_KEPT = 20
-"""Repeats beyond this many per job are acknowledged and dropped, so that a loop elsewhere cannot fill the disk."""
+CHECKED_BYTES = 32 << 20
+"""A file up to this size is checked page by page when it is opened."""
 
-_COLUMNS = (
-    "key, path, server, operation, recording, options, state, created, job_id, request_id, submitted, ended, expires,"
-    " error"
-)
-_ANSWERED = "SELECT 1 FROM deliveries WHERE job = ? AND is_answer"
 _MEND = "Name another place: connect(ledger='folder/ledger.db') or the setting AIJUPYTER_LEDGER."
+_MEND_FULL = "Make room on the disk; the ledger works again then."
+_MEND_BUSY = "Another program holds the file. Wait until it has finished, or end it, and try again."
+_MEND_DAMAGED = (
+    "Move it away and restore a copy of it, or save what can be read with: sqlite3 FILE .recover. "
+    "Or name another place: connect(ledger='folder/ledger.db') or the setting AIJUPYTER_LEDGER."
+)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-class SQLiteLedger:
-    """A Ledger in one file, readable by its owner alone. The protocol's docstrings say what the methods do."""
+class SQLiteLedger(SQLLedger):
+    """A Ledger in one file."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(SQLiteDatabase(path))
         self.path = path
-        self._worker: Worker | None = None
-        self._db: sqlite3.Connection | None = None
 
     def __repr__(self) -> str:
         return f"SQLiteLedger({str(self.path)!r})"
 
-    async def open(self) -> None:
-        if self._worker is None:
-            self._worker = Worker("aijupyter-ledger")
-        try:
-            await self._do(self._open)
-        except BaseException:
-            await self.close()
-            raise
 
-    async def close(self) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            await asyncio.wrap_future(worker.submit(self._close))
-            worker.stop()
+class SQLiteDatabase(Database):
+    """A connection to the file."""
 
-    async def add(self, record: JobRecord) -> None:
-        await self._do(self._add, record)
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+        self._db: sqlite3.Connection | None = None
+        self._tell: News | None = None
+        self._version = 0
+        self._seen = 0
 
-    async def advance(
-        self,
-        key: str,
-        state: JobState,
-        *,
-        at: datetime,
-        job_id: str | None = None,
-        request_id: str | None = None,
-        error: Mapping[str, Any] | None = None,
-    ) -> JobRecord:
-        return await self._do(self._advance, key, state, at, job_id, request_id, error)
-
-    async def expects(self, path: str) -> bool:
-        return await self._do(self._exists, "SELECT 1 FROM jobs WHERE path = ?", path)
-
-    async def accept(self, delivery: Delivery) -> Receipt:
-        return await self._do(self._accept, delivery)
-
-    async def find(self, job_id: str) -> JobRecord | None:
-        return await self._do(self._one, "key = ? OR job_id = ? ORDER BY created DESC", job_id, job_id)
-
-    async def answer(self, key: str) -> bytes | None:
-        return await self._do(self._answer, key)
-
-    async def jobs(self) -> list[JobRecord]:
-        return await self._do(self._all)
-
-    async def _do(self, function: Callable[..., T], *args: Any) -> T:
-        """Run on the ledger's thread; whatever SQLite or the disk says becomes a LedgerError."""
-        if self._worker is None:
-            raise LedgerError("The ledger is closed.", CONNECT_AGAIN, path=str(self.path))
-        try:
-            return await asyncio.wrap_future(self._worker.submit(function, *args))
-        except (sqlite3.Error, OSError, ValueError, TypeError) as error:  # the last two: what cannot be stored
-            if isinstance(error, LedgerError):
-                raise
-            raise LedgerError(f"The ledger {self.path} failed: {error}.", _MEND, path=str(self.path)) from error
-
-    # From here on everything runs on the ledger's own thread.
-
-    def _open(self) -> None:
+    def open(self) -> None:
         if self._db is not None:
             return
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite gives its -wal and -shm files the mode of the file itself.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._refuse_what_is_no_ledger()
         with suppress(OSError):  # a file that was there before, and somebody else's
             self.path.chmod(0o600)
         self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-        self._refuse_strangers()  # before the journal mode, which is written into the file
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON"):
             self._patiently(f"PRAGMA {pragma}")
+        self._db.execute("PRAGMA secure_delete = ON")
         self._migrate()
+        self._seen = self._last_step()
+        self._version = self._data_version()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         db, self._db = self._db, None
         if db is not None:
             db.close()
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
+        return self._connection.execute(statement, values).fetchall()
+
+    def rows_at_once(self, columns: Sequence[str], rest: str, values: Sequence[Any]) -> list[Row]:
+        # Between rows Python's sqlite3 gives the interpreter away, and a busy cell takes 5 ms to give it back.
+        query = f"SELECT json_group_array(json_array({', '.join(columns)})) {rest}"  # constants
+        found: list[Row] = json.loads(self.rows(query, values)[0][0])
+        return found
+
+    def do(self, statement: str, values: Sequence[Any] = ()) -> int:
+        return self._connection.execute(statement, values).rowcount
+
+    def begin(self) -> None:
+        self.begun = False
+        self._connection.execute("BEGIN IMMEDIATE")
+        self.begun = True
+
+    def commit(self) -> None:
+        self._connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._db is not None and self._db.in_transaction:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+
+    def explain(self, error: Exception) -> LedgerError | None:
+        # The last two: what cannot be stored.
+        if not isinstance(error, sqlite3.Error | OSError | ValueError | TypeError):
+            return None
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGED:
+            mend = _MEND_DAMAGED
+        else:
+            mend = {sqlite3.SQLITE_FULL: _MEND_FULL, sqlite3.SQLITE_BUSY: _MEND_BUSY}.get(code, _MEND)
+        explained = LedgerError(f"The ledger {self.path} failed: {error}.", mend, path=self.name)
+        explained.__cause__ = error
+        return explained
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log. Deleted bytes in the file itself are overwritten by secure_delete."""
+        with suppress(sqlite3.Error):  # a reader elsewhere is in the way: again when it has gone
+            self._connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+            self.scrub_due = bool(busy)
+
+    def listen(self, tell: News) -> None:
+        self._tell = tell
+
+    def deafen(self) -> None:
+        self._tell = None
+
+    @property
+    def must_look(self) -> bool:
+        return self._tell is not None
+
+    def look(self) -> None:
+        """Another connection's commit shows in the data version, and what it changed in the history."""
+        version = self._data_version()
+        if version == self._version or self._tell is None:
+            return
+        steps = self.rows("SELECT id, job, writer FROM history WHERE id > ? ORDER BY id", (self._seen,))
+        self._version = version
+        self._seen = steps[-1][0] if steps else self._seen
+        if keys := list(dict.fromkeys(job for _, job, writer in steps if writer != self.writer)):
+            self._tell(keys)
+
+    def _data_version(self) -> int:
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _last_step(self) -> int:
+        return int(self.rows("SELECT COALESCE(MAX(id), 0) FROM history")[0][0])
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise LedgerError("The ledger is not open.", CONNECT_AGAIN, path=self.name)
+        return self._db
 
     def _patiently(self, statement: str) -> None:
         """SQLite does not wait for others that switch the journal mode at the same time, so we do."""
@@ -138,202 +174,67 @@ class SQLiteLedger:
             else:
                 return
 
-    def _refuse_strangers(self) -> None:
-        """Raise LedgerError for another application's database and for a newer ledger, having only read."""
-        db = self._connection
-        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not tables:
+    def _refuse_what_is_no_ledger(self) -> None:
+        """Raise for a damaged file, another application's and a newer ledger, having changed nothing in it."""
+        log = self.path.with_name(self.path.name + "-wal")
+        in_log = log.exists() and log.stat().st_size > 0
+        if not in_log:
+            self._refuse_cut_off()
+        # A log that nobody has open would be written into the file when an ordinary connection closes.
+        uri = f"{self.path.resolve().as_uri()}?mode={'ro' if in_log else 'rw'}"
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as look:
+            look.execute("PRAGMA query_only = ON")
+            if look.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() == (0,):
+                return
+            self._applied(look)
+            if self.path.stat().st_size <= CHECKED_BYTES:
+                found = look.execute("PRAGMA quick_check(1)").fetchone()
+                if found != ("ok",):
+                    raise self._damaged(str(found[0]))
+
+    def _refuse_cut_off(self) -> None:
+        """A file that is shorter than its header says was cut off, for example by a full disk while it was copied."""
+        with self.path.open("rb") as file:
+            header = file.read(100)
+        if len(header) < 100 or header[24:28] != header[92:96]:  # noqa: PLR2004  # https://sqlite.org/fileformat.html#database_header
             return
+        page = int.from_bytes(header[16:18], "big")
+        size = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+        if self.path.stat().st_size < size:
+            raise self._damaged(f"it is shorter than the {size} bytes that it should have")
+
+    def _damaged(self, how: str) -> LedgerError:
+        return LedgerError(f"The ledger {self.path} is damaged: {how}.", _MEND_DAMAGED, path=self.name)
+
+    def _applied(self, db: sqlite3.Connection) -> set[str]:
+        """The steps that the file has. Raises for another application's database and for a newer ledger."""
         columns = {column for _, column, *_ in db.execute("PRAGMA table_info(migrations)")}
         if columns != {"name", "applied"}:
-            raise LedgerError(f"{self.path} is a database, but no ledger.", _MEND, path=str(self.path))
+            raise LedgerError(f"{self.path} is a database, but no ledger.", _MEND, path=self.name)
         applied = {name for (name,) in db.execute("SELECT name FROM migrations")}
         if newer := sorted(applied - {name for name, _ in MIGRATIONS}):
             raise LedgerError(
                 f"The ledger {self.path} was written by a newer aijupyter ({newer[-1]}).",
                 "Upgrade: pip install -U aijupyter. Nothing in the file was touched.",
-                path=str(self.path),
+                path=self.name,
             )
+        return applied
 
     def _migrate(self) -> None:
-        with self._writing() as db:
-            self._refuse_strangers()
+        db = self._connection
+        tables = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+        if tables and len(self._applied(db)) == len(MIGRATIONS):
+            return
+        self.begin()
+        try:
             db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied TEXT NOT NULL)")
-            applied = {name for (name,) in db.execute("SELECT name FROM migrations")}
+            applied = self._applied(db)
             for name, script in MIGRATIONS:
                 if name not in applied:
-                    for statement in filter(str.strip, script.split(";")):
+                    for statement in statements(script):
                         db.execute(statement)
                     db.execute("INSERT INTO migrations VALUES (?, ?)", (name, datetime.now(UTC).isoformat()))
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
-            raise LedgerError("The ledger is not open.", CONNECT_AGAIN)
-        return self._db
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed at the end, or as if it had never been."""
-        db = self._connection
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
             db.execute("COMMIT")
         except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            self.rollback()
             raise
-
-    def _one(self, where: str, *values: str) -> JobRecord | None:
-        row = self._connection.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {where} LIMIT 1", values).fetchone()  # noqa: S608  # constants
-        return _record(row) if row else None
-
-    def _all(self) -> list[JobRecord]:
-        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY created DESC, rowid DESC")  # noqa: S608  # constants
-        return [_record(row) for row in rows]
-
-    def _exists(self, query: str, value: str) -> bool:
-        return self._connection.execute(query, (value,)).fetchone() is not None
-
-    def _answer(self, key: str) -> bytes | None:
-        row = self._connection.execute("SELECT body FROM deliveries WHERE job = ? AND is_answer", (key,)).fetchone()
-        return bytes(row[0]) if row else None
-
-    def _add(self, record: JobRecord) -> None:
-        places = ", ".join("?" * (_COLUMNS.count(",") + 1))
-        with self._writing() as db:
-            db.execute(f"INSERT INTO jobs ({_COLUMNS}) VALUES ({places})", _row(record))  # noqa: S608  # constants
-
-    def _advance(
-        self,
-        key: str,
-        state: JobState,
-        at: datetime,
-        job_id: str | None,
-        request_id: str | None,
-        error: Mapping[str, Any] | None,
-    ) -> JobRecord:
-        with self._writing() as db:
-            db.execute(
-                "UPDATE jobs SET job_id = COALESCE(job_id, ?), request_id = COALESCE(request_id, ?) WHERE key = ?",
-                (job_id, request_id, key),
-            )
-            db.execute(
-                "UPDATE jobs SET state = ?, error = ?,"
-                " submitted = CASE WHEN ? THEN ? ELSE submitted END, ended = CASE WHEN ? THEN ? ELSE ended END"
-                " WHERE key = ? AND ended IS NULL",
-                (
-                    state,
-                    json.dumps(error) if error else None,
-                    state is JobState.SUBMITTED,
-                    at.isoformat(),
-                    state.final,
-                    at.isoformat(),
-                    key,
-                ),
-            )
-            record = self._one("key = ?", key)
-        if record is None:
-            raise LedgerError(f"The ledger holds no job {key}.", path=str(self.path))
-        return record
-
-    def _accept(self, delivery: Delivery) -> Receipt:
-        with self._writing() as db:
-            record = self._one("path = ?", delivery.path)
-            verdict = _judge(record, delivery, answered=record is not None and self._exists(_ANSWERED, record.key))
-            if record is None or verdict in (Verdict.UNKNOWN, Verdict.CONTRADICTED, Verdict.NOTED):
-                return Receipt(verdict, record)
-            is_answer = verdict is Verdict.ANSWERED
-            if is_answer or self._repeats(record.key) < REPEATS_KEPT:
-                db.execute(
-                    "INSERT INTO deliveries (job, received, source, request_id, is_answer, body)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        record.key,
-                        delivery.received.isoformat(),
-                        delivery.source,
-                        delivery.request_id,
-                        is_answer,
-                        delivery.body,
-                    ),
-                )
-            if is_answer:
-                expires = delivery.envelope.expires
-                db.execute(
-                    "UPDATE jobs SET state = ?, ended = ?, expires = ?, error = NULL, job_id = COALESCE(job_id, ?)"
-                    " WHERE key = ?",
-                    (
-                        _ENDS[delivery.envelope.outcome],
-                        delivery.received.isoformat(),
-                        expires.isoformat() if expires else None,
-                        delivery.envelope.job_id,
-                        record.key,
-                    ),
-                )
-            return Receipt(verdict, self._one("key = ?", record.key))
-
-    def _repeats(self, key: str) -> int:
-        counted = self._connection.execute("SELECT COUNT(*) FROM deliveries WHERE job = ? AND NOT is_answer", (key,))
-        return int(counted.fetchone()[0])
-
-
-_ENDS = {Outcome.SUCCESS: JobState.SUCCEEDED, Outcome.FAIL: JobState.FAILED}
-
-
-def _judge(record: JobRecord | None, delivery: Delivery, *, answered: bool) -> Verdict:
-    """An answer ends a job that has none, also one that was given up before: it was worked for, and may be paid for."""
-    if record is None:
-        return Verdict.UNKNOWN
-    claimed = delivery.envelope.job_id
-    if claimed and record.job_id and claimed != record.job_id:
-        return Verdict.CONTRADICTED
-    if delivery.envelope.outcome not in _ENDS:
-        return Verdict.NOTED
-    return Verdict.REPEATED if answered else Verdict.ANSWERED
-
-
-def _row(record: JobRecord) -> tuple[str | None, ...]:
-    def text(time: datetime | None) -> str | None:
-        return time.isoformat() if time else None
-
-    return (
-        record.key,
-        record.path,
-        record.server,
-        record.operation,
-        record.recording,
-        json.dumps(dict(record.options)),
-        record.state,
-        record.created.isoformat(),
-        record.job_id,
-        record.request_id,
-        text(record.submitted),
-        text(record.ended),
-        text(record.expires),
-        json.dumps(dict(record.error)) if record.error else None,
-    )
-
-
-def _record(row: tuple[Any, ...]) -> JobRecord:
-    def time(text: str | None) -> datetime | None:
-        return datetime.fromisoformat(text) if text else None
-
-    key, path, server, operation, recording, options, state, created, job_id, request_id, *times, error = row
-    submitted, ended, expires = map(time, times)
-    return JobRecord(
-        key=key,
-        path=path,
-        server=server,
-        operation=Operation(operation),
-        recording=recording,
-        options=json.loads(options),
-        state=JobState(state),
-        created=datetime.fromisoformat(created),
-        job_id=job_id,
-        request_id=request_id,
-        submitted=submitted,
-        ended=ended,
-        expires=expires,
-        error=json.loads(error) if error else None,
-    )

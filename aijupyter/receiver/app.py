@@ -1,56 +1,82 @@
-"""The web application that the outside world can reach. What it answers says nothing of what runs here."""
+"""What the outside world can reach. What it is answered says nothing of what runs here.
+
+It stands on aiohttp's low-level server: with two routes, an application's routing, signals and middleware would cost
+more than the answer itself.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from http import HTTPStatus
 
-from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
+from aiohttp import HttpVersion11, hdrs, web
 
 from aijupyter.errors import LedgerError
 from aijupyter.models import Verdict, now
 from aijupyter.protocols import Inbox
 from aijupyter.receiver.deliveries import REQUEST_ID_HEADER, RefusedDeliveryError, read_delivery
-from aijupyter.receiver.media import MediaShelf
+from aijupyter.receiver.media import SILENT, MediaShelf
 
 log = logging.getLogger(__name__)
 
 DELIVERY_PREFIX = "/d/"
 MEDIA_PREFIX = "/m/"
 
-_ANSWERS = {
-    Verdict.ANSWERED: HTTPStatus.OK,
-    Verdict.NOTED: HTTPStatus.OK,
-    Verdict.REPEATED: HTTPStatus.OK,
-    Verdict.CONTRADICTED: HTTPStatus.CONFLICT,
-    Verdict.UNKNOWN: HTTPStatus.NOT_FOUND,
-}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def make_app(inbox: Inbox, shelf: MediaShelf, *, max_body: int) -> web.Application:
-    """POST /d/{path} takes deliveries of up to `max_body` bytes, GET and HEAD /m/{name} lend recordings out."""
-    deliveries = _Deliveries(inbox)
-    app = web.Application(client_max_size=max_body, middlewares=[_plain_answers])
-    app.on_response_prepare.append(_hide_server)
-    app.add_routes(
-        [
-            web.post(DELIVERY_PREFIX + "{path}", deliveries.receive),
-            web.get(MEDIA_PREFIX + "{name}", shelf.serve),
-        ]
-    )
-    return app
+class Reception:
+    """Takes deliveries at POST /d/{path}, lends recordings out at GET and HEAD /m/{name}, and refuses the rest.
 
+    `counts` has how many deliveries were kept, by Verdict, and how many requests were refused, by status.
+    """
 
-class _Deliveries:
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, shelf: MediaShelf) -> None:
         self._inbox = inbox
+        self._shelf = shelf
+        self.counts: Counter[str | int] = Counter()
 
-    async def receive(self, request: web.Request) -> web.Response:
-        """Answer 200 only once the delivery is durable."""
-        path = request.match_info["path"]
-        if not await self._inbox.expects(path):
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Every refusal is a bare status; every failure is a 503, which leaves the job to reconciliation."""
+        try:
+            return await self._route(request)
+        except web.HTTPException as error:
+            return self._refuse(error.status, allow=error.headers.get(hdrs.ALLOW))
+        except web.RequestPayloadError as error:
+            log.info("refused a delivery whose body cannot be read: %s", error)
+            return self._refuse(HTTPStatus.BAD_REQUEST)
+        except RefusedDeliveryError as error:
+            log.info("refused a delivery: %s", error)
+            return self._refuse(error.status)
+        except LedgerError as error:
+            log.warning("a delivery could not be written down: %s", error)
+            return self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        except Exception:
+            log.exception("the receiver failed")
+            return self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, method = request.path, request.method
+        prefix, name = path[: len(DELIVERY_PREFIX)], path[len(DELIVERY_PREFIX) :]
+        if not name or "/" in name:
             raise web.HTTPNotFound
+        if prefix == DELIVERY_PREFIX:
+            if method != hdrs.METH_POST:
+                raise web.HTTPMethodNotAllowed(method, [hdrs.METH_POST])
+            return await self._receive(name, request)
+        if prefix == MEDIA_PREFIX:
+            if method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
+                raise web.HTTPMethodNotAllowed(method, [hdrs.METH_GET, hdrs.METH_HEAD])
+            return await self._shelf.serve(name)
+        raise web.HTTPNotFound
+
+    async def _receive(self, path: str, request: web.BaseRequest) -> web.Response:
+        """Answer 200 only once the delivery is durable."""
+        if not await self._inbox.expects(path):
+            return self._refuse(HTTPStatus.NOT_FOUND)
+        if hdrs.EXPECT in request.headers:
+            await _let_continue(request)
         delivery = read_delivery(
             path,
             await request.read(),
@@ -58,30 +84,22 @@ class _Deliveries:
             request_id=request.headers.get(REQUEST_ID_HEADER),
             received=now(),
         )
-        return web.Response(status=_ANSWERS[await self._inbox.accept(delivery)])
+        verdict = await self._inbox.accept(delivery)
+        if verdict is Verdict.UNKNOWN:
+            return self._refuse(HTTPStatus.NOT_FOUND)
+        self.counts[verdict] += 1
+        return web.Response(headers=SILENT)
+
+    def _refuse(self, status: int, *, allow: str | None = None) -> web.Response:
+        self.counts[int(status)] += 1
+        return web.Response(status=status, headers={**SILENT, hdrs.ALLOW: allow} if allow else SILENT)
 
 
-@web.middleware
-async def _plain_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal is a bare status; every failure is a 503, which leaves the job to reconciliation."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        headers = {hdrs.ALLOW: error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else None
-        return web.Response(status=error.status, headers=headers)
-    except web.RequestPayloadError as error:
-        log.info("refused a delivery whose body cannot be read: %s", error)
-        return web.Response(status=HTTPStatus.BAD_REQUEST)
-    except RefusedDeliveryError as error:
-        log.info("refused a delivery: %s", error)
-        return web.Response(status=error.status)
-    except LedgerError as error:
-        log.warning("a delivery could not be written down: %s", error)
-        return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-    except Exception:
-        log.exception("the receiver failed")
-        return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-async def _hide_server(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers[hdrs.SERVER] = ""
+async def _let_continue(request: web.BaseRequest) -> None:
+    """A sender that asks first whether it may (RFC 9110, 10.1.1) is told so only on a path of ours."""
+    if request.version < HttpVersion11:
+        return
+    if request.headers[hdrs.EXPECT].lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    await request.writer.write(_CONTINUE)
+    request.writer.output_size = 0  # the answer itself has not begun

@@ -12,6 +12,9 @@ from aiohttp.abc import AbstractStreamWriter
 
 from aijupyter.media import stamp
 
+SILENT = {hdrs.SERVER: ""}
+"""The headers of every answer: aiohttp would name itself and its version."""
+
 PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -36,9 +39,9 @@ class MediaShelf:
         """End the sharing. Idempotent."""
         self._shared.pop(name, None)
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer GET and HEAD, whole or by byte ranges."""
-        shared = self._shared.get(request.match_info["name"])
+    async def serve(self, name: str) -> web.StreamResponse:
+        """What to answer to GET and HEAD, whole or by byte ranges."""
+        shared = self._shared.get(name)
         if shared is None:
             raise web.HTTPNotFound
         path, content_type, seen = shared
@@ -48,7 +51,7 @@ class MediaShelf:
             raise web.HTTPNotFound from None
         if now != seen:
             raise web.HTTPConflict  # another recording than the one that was asked about
-        return _ExactFile(path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-store"})
+        return _ExactFile(path, headers={**SILENT, hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-store"})
 
 
 class _ExactFile(web.FileResponse):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
 from aijupyter.errors import ReceiverError
 from aijupyter.protocols import Inbox
-from aijupyter.receiver.app import DELIVERY_PREFIX, MEDIA_PREFIX, make_app
+from aijupyter.receiver import turns
+from aijupyter.receiver.app import DELIVERY_PREFIX, MEDIA_PREFIX, Reception
 from aijupyter.receiver.media import MediaShelf
 
 # What aiohttp logs of malformed requests holds their paths, and anybody can send them by the thousand.
@@ -25,27 +29,33 @@ class Receiver:
     """An HTTP server for deliveries and lent recordings. Lives in the loop that starts it."""
 
     def __init__(self, inbox: Inbox, *, host: str, port: int, max_body: int) -> None:
-        self._inbox = inbox
         self._host = host
         self._port = port
         self._max_body = max_body
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
         self.shelf = MediaShelf()
+        self._reception = Reception(inbox, self.shelf)
         self.url = ""
+
+    @property
+    def counts(self) -> Mapping[str | int, int]:
+        """How many deliveries were kept, by Verdict, and how many requests were refused, by status; 0 for the rest."""
+        return self._reception.counts
 
     async def start(self) -> None:
         """Listen. Port 0 takes a free one; `url` then holds the address. Raises ReceiverError."""
         if self._runner is not None:
             return
-        app = make_app(self._inbox, self.shelf, max_body=self._max_body)
-        runner = web.AppRunner(
-            app,
+        loop = asyncio.get_running_loop()
+        server = web.Server(
+            self._reception.answer,
+            request_factory=partial(web.BaseRequest, loop=loop, client_max_size=self._max_body),
             access_log=None,
             logger=_silent,
-            shutdown_timeout=SHUTDOWN_SECONDS,
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
         )
+        runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()
@@ -53,6 +63,7 @@ class Receiver:
             await runner.cleanup()
             raise _cannot_listen(self._host, self._port, error) from error
         self._runner = runner
+        turns.quicken()
         port = runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self.url = f"http://{host}:{port}"
@@ -61,6 +72,7 @@ class Receiver:
         """Close every connection and the port. Idempotent."""
         runner, self._runner = self._runner, None
         if runner is not None:
+            turns.relax()
             await runner.cleanup()
 
     @staticmethod

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 MOST_WHOLE = 2.0**63
@@ -17,6 +18,11 @@ MOST_WHOLE = 2.0**63
 
 Row = Mapping[str, Any]
 Schema = Mapping[str, str]
+Columns = Mapping[str, Any]
+
+_OBJECTS = frozenset({dict})
+_PLAIN_NUMBERS = frozenset({float, int, type(None)})
+_PLAIN_TEXTS = frozenset({str, type(None)})
 
 UTTERANCES: Schema = {
     "start": "float64",
@@ -71,16 +77,28 @@ SUMMARY: Schema = {
 }
 
 
-def frame(schema: Schema, rows: Iterable[Row], *, index: str | None = None) -> pd.DataFrame:
-    """A DataFrame of just the schema's columns and dtypes, one row for each of `rows`."""
+def frame(
+    schema: Schema, rows: Iterable[Row], *, index: str | None = None, columns: Columns | None = None
+) -> pd.DataFrame:
+    """A DataFrame of just the schema's columns and dtypes, one row for each of `rows`.
+
+    `columns` are those that are not to be looked up in the rows, as `column` makes them and as long as the rows.
+    """
     kept = list(rows)
-    columns = {name: _column(dtype, [row.get(name) for row in kept]) for name, dtype in schema.items()}
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(kept), name=index))
+    poured = dict(columns or {})
+    for name, dtype in schema.items():
+        if name not in poured:
+            poured[name] = column(dtype, [row.get(name) for row in kept])
+    return pd.DataFrame({name: poured[name] for name in schema}, index=pd.RangeIndex(len(kept), name=index))
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list, leaving out whatever is none; [] where there is no list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    if _OBJECTS.issuperset(map(type, value)):
+        return value
+    return [item for item in value if isinstance(item, dict)]
 
 
 def member(value: Any, name: str) -> Any:
@@ -92,6 +110,19 @@ def speaker_of(item: Mapping[str, Any]) -> Any:
     """Earlier versions of the API write `enrollmentId` for `speakerId`."""
     speaker = item.get("speakerId")
     return item.get("enrollmentId") if speaker is None else speaker
+
+
+def speakers_of(items: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The speakers of many utterances or words, None where they name none."""
+    speakers = [item.get("speakerId") for item in items]
+    if None in speakers:
+        return [item.get("enrollmentId") if own is None else own for own, item in zip(speakers, items, strict=True)]
+    return speakers
+
+
+def any_names_speaker(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether `speakers_of` would find any, known sooner."""
+    return bool([True for item in items if "speakerId" in item or "enrollmentId" in item])
 
 
 def number(value: Any) -> float | None:
@@ -120,8 +151,47 @@ def duration(start: Any, end: Any) -> float:
     return 0.0 if first is None or last is None else max(0.0, last - first)
 
 
-def _column(dtype: str, values: Sequence[Any]) -> pd.Series[Any]:
+def column(dtype: str, values: Sequence[Any]) -> Any:
+    """A column of one of the dtypes that the schemas know, as an array.
+
+    Clean columns, where every value is of the type expected or missing, are made at once. The rest go value by value,
+    through `number` and `text`, with the same outcome.
+    """
     if dtype == "string":
-        return pd.Series([text(value) for value in values], dtype="string")
-    numbers = pd.Series([number(value) for value in values], dtype="float64")
-    return numbers if dtype == "float64" else numbers.where(numbers.abs() < MOST_WHOLE).round().astype("Int64")
+        return pd.array(values if _is_clean_text(values) else [text(value) for value in values], dtype="string")
+    numbers = _clean_numbers(values)
+    if numbers is None:
+        numbers = np.array([number(value) for value in values], dtype="float64")
+    return numbers if dtype == "float64" else _whole(numbers)
+
+
+def positions(counts: Sequence[int]) -> Any:
+    """An Int64 column that says to which of the groups, counted from 0, each of the members of all groups belongs."""
+    places = np.repeat(np.arange(len(counts), dtype="int64"), counts)
+    return pd.arrays.IntegerArray(places, np.zeros(len(places), dtype=bool))
+
+
+def _is_clean_text(values: Sequence[Any]) -> bool:
+    if not _PLAIN_TEXTS.issuperset(map(type, values)):
+        return False
+    try:
+        "".join(filter(None, values)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _clean_numbers(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+    if not _PLAIN_NUMBERS.issuperset(map(type, values)):
+        return None
+    try:
+        numbers = np.array(values, dtype="float64")
+    except OverflowError:
+        return None
+    numbers[np.isinf(numbers)] = np.nan
+    return numbers
+
+
+def _whole(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
+    fit = np.abs(numbers) < MOST_WHOLE  # NaN does not
+    return pd.arrays.IntegerArray(np.where(fit, numbers, 0.0).round().astype("int64"), ~fit)

@@ -15,14 +15,16 @@ from aijupyter.results.frames import (
     SPEAKERS_WITH_INSIGHTS,
     SUMMARY,
     UTTERANCES_WITH_EMOTION,
+    column,
     frame,
     member,
     number,
     objects,
     speaker_of,
+    speakers_of,
     text,
 )
-from aijupyter.results.transcript import Transcript, speaker_rows, with_speaker
+from aijupyter.results.transcript import Transcript, speaker_rows
 
 Item = dict[str, Any]
 
@@ -35,7 +37,14 @@ class Interaction(Transcript):
     @cached_property
     def utterances(self) -> pd.DataFrame:
         """One row for each utterance: start, end, speaker, text, confidence, emotion, emotion_confidence."""
-        return frame(UTTERANCES_WITH_EMOTION, map(_with_emotion, self._utterance_items), index="utterance")
+        items = self._utterance_items
+        emotions = [_emotion(item) for item in items]
+        columns = {
+            "speaker": column("string", speakers_of(items)),
+            "emotion": column("string", [emotion.get("value") for emotion in emotions]),
+            "emotion_confidence": column("float64", [emotion.get("confidence") for emotion in emotions]),
+        }
+        return frame(UTTERANCES_WITH_EMOTION, items, index="utterance", columns=columns)
 
     @cached_property
     def speakers(self) -> pd.DataFrame:
@@ -140,12 +149,10 @@ def _start(item: Mapping[str, Any]) -> float:
     return float("inf") if start is None else start
 
 
-def _with_emotion(item: Item) -> Item:
-    emotions = [insight for insight in objects(item.get("insights")) if insight.get("name") == "Emotion"]
-    row = with_speaker(item)
-    if emotions:
-        row |= {"emotion": emotions[0].get("value"), "emotion_confidence": emotions[0].get("confidence")}
-    return row
+def _emotion(item: Item) -> Item:
+    """The first emotion that was found in an utterance."""
+    found = (insight for insight in objects(item.get("insights")) if insight.get("name") == "Emotion")
+    return next(found, {"value": item.get("emotion"), "confidence": item.get("emotion_confidence")})
 
 
 def _speaker_columns(name: str, value: Item) -> Item:

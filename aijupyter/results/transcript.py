@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain, repeat
 from typing import Any
 
 import pandas as pd
@@ -14,14 +15,20 @@ from aijupyter.results.frames import (
     SPEAKERS,
     UTTERANCES,
     WORDS,
+    any_names_speaker,
+    column,
     duration,
     frame,
     member,
     number,
     objects,
+    positions,
     speaker_of,
+    speakers_of,
     text,
 )
+
+Items = list[dict[str, Any]]
 
 SENTENCE_ENDS = (".", "?", "!")
 
@@ -49,7 +56,8 @@ class Transcript(Result):
         An answer without speakers has no utterances of its own; its sentences are shown then, cut at their punctuation,
         with the speaker missing.
         """
-        return frame(UTTERANCES, map(with_speaker, self._utterance_items), index="utterance")
+        items = self._utterance_items
+        return frame(UTTERANCES, items, index="utterance", columns={"speaker": column("string", speakers_of(items))})
 
     @cached_property
     def words(self) -> pd.DataFrame:
@@ -57,8 +65,15 @@ class Transcript(Result):
 
         Where the answer does not say which utterance a word belongs to, that is missing.
         """
-        timed = list(_word_rows(self._utterance_items))
-        return frame(WORDS, timed or map(with_speaker, objects(member(self.response, "words"))))
+        items = self._utterance_items
+        timed = [objects(item.get("wordTimings")) for item in items]
+        words = list(chain.from_iterable(timed))
+        if not words:
+            words = objects(member(self.response, "words"))
+            return frame(WORDS, words, columns={"speaker": column("string", speakers_of(words))})
+        counts = [len(group) for group in timed]
+        columns = {"utterance": positions(counts), "speaker": _word_speakers(items, words, counts)}
+        return frame(WORDS, words, columns=columns)
 
     @cached_property
     def speakers(self) -> pd.DataFrame:
@@ -69,17 +84,12 @@ class Transcript(Result):
         return frame(SPEAKERS, speaker_rows(self._utterance_items))
 
     @cached_property
-    def _utterance_items(self) -> list[dict[str, Any]]:
+    def _utterance_items(self) -> Items:
         utterances = objects(member(self.response, "utterances"))
         return utterances or list(_sentences(objects(member(self.response, "words"))))
 
 
-def with_speaker(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An utterance or a word of the wire as a row, its speaker under our name for it."""
-    return {**item, "speaker": speaker_of(item)}
-
-
-def speaker_rows(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def speaker_rows(items: Items) -> Items:
     """What can be counted of each speaker, as rows of SPEAKERS."""
     rows: dict[Any, dict[str, Any]] = defaultdict(lambda: {"utterances": 0, "words": 0, "talk_seconds": 0.0})
     for item in items:
@@ -95,16 +105,17 @@ def speaker_rows(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "talk_ratio": 100 * row["talk_seconds"] / whole if whole else None} for row in rows.values()]
 
 
-def _word_rows(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for position, item in enumerate(items):
-        speaker = speaker_of(item)
-        for word in objects(item.get("wordTimings")):
-            own = speaker_of(word)
-            yield {**word, "utterance": position, "speaker": speaker if own is None else own}
+def _word_speakers(items: Items, words: Items, counts: list[int]) -> Any:
+    """A word is its utterance's speaker's unless it names its own."""
+    speakers = speakers_of(items)
+    if not any_names_speaker(words):
+        return column("string", speakers).repeat(counts)
+    spoken = chain.from_iterable(map(repeat, speakers, counts))
+    return column("string", [its if own is None else own for own, its in zip(speakers_of(words), spoken, strict=True)])
 
 
-def _sentences(words: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    sentence: list[dict[str, Any]] = []
+def _sentences(words: Items) -> Iterator[dict[str, Any]]:
+    sentence: Items = []
     for word in words:
         sentence.append(word)
         if (text(word.get("word")) or "").rstrip().endswith(SENTENCE_ENDS):
@@ -114,7 +125,7 @@ def _sentences(words: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield _sentence(sentence)
 
 
-def _sentence(words: list[dict[str, Any]]) -> dict[str, Any]:
+def _sentence(words: Items) -> dict[str, Any]:
     confidences = [confidence for word in words if (confidence := number(word.get("confidence"))) is not None]
     return {
         "start": words[0].get("start"),

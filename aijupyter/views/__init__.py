@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 _HTML = {
-    ("aijupyter.session", "Session"): ("session", "session_html"),
+    ("aijupyter.session.session", "Session"): ("session", "session_html"),
     ("aijupyter.results.transcript", "Transcript"): ("conversation", "conversation_html"),
     ("aijupyter.results.interaction", "Interaction"): ("conversation", "conversation_html"),
 }
-_BUNDLES = {("aijupyter.jobs", "Job"): ("job", "job_bundle")}
+_BUNDLES = {
+    ("aijupyter.jobs.job", "Job"): ("job", "job_bundle"),
+    ("aijupyter.jobs.batch", "Batch"): ("batch", "batch_bundle"),
+}
 
 
 def register(shell: Any) -> None:

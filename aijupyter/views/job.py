@@ -8,12 +8,13 @@ from typing import Any
 from aijupyter.errors import AIJupyterError
 from aijupyter.jobs import Job
 from aijupyter.models import JobState, now
-from aijupyter.views.html import CARD, CHIP, QUIET, Markup, bar, join, tag
+from aijupyter.views.html import CARD, CHIP, QUIET, Markup, bar, clock, join, tag
 
 _COLOURS = {
     JobState.SUCCEEDED: "#2e9e6b",
     JobState.FAILED: "#c9405b",
     JobState.EXPIRED: "#c9405b",
+    JobState.CANCELLED: "#777777",
     JobState.UNCONFIRMED: "#d9730d",
 }
 _UNDER_WAY = "#3b7dd8"
@@ -36,6 +37,8 @@ def job_html(job: Job[Any]) -> str:
         parts.append(tag("div", bar(job.progress, _UNDER_WAY, "100%"), style="margin-top:6px"))
     if error is not None:
         parts.append(_error(error))
+    elif job.place is not None:
+        parts.append(tag("div", _line(job), style=QUIET))
     elif job.done():
         parts.append(tag("div", f"{_taken(job)} await job gives the result.", style=QUIET))
     return tag("div", *parts, style=CARD)
@@ -71,6 +74,12 @@ def _error(error: AIJupyterError) -> Markup:
     if error.mend:
         lines.append(tag("div", error.mend, style=QUIET))
     return join(lines)
+
+
+def _line(job: Job[Any]) -> str:
+    place, eta = job.place, job.eta
+    turn = "" if not eta else f", sent in about {clock(eta)}"
+    return f"{place} before it{turn}" if place else f"next to be sent{turn}"
 
 
 def _taken(job: Job[Any]) -> str:

@@ -128,7 +128,7 @@ def test_two_kernels_on_one_ledger(credentials: None, double: ProviderDouble, wa
     """Two kernels at once on the same file: each gets its own answers, and both see all jobs."""
     cell = (
         "import aijupyter\nai = aijupyter.connect()\n"
-        f"jobs = [ai.transcribe({str(wav)!r}) for _ in range(10)]\n"
+        f"jobs = [ai.transcribe({str(wav)!r}, fresh=True) for _ in range(10)]\n"
         "print({(await job.wait(timeout=60)).text for job in jobs})"
     )
     notebooks = [nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)]) for _ in range(2)]

@@ -71,7 +71,9 @@ def test_a_job_is_awaited_under_asyncio_run(ai: Session, wav: Path) -> None:
 def test_two_threads_at_once(ai: Session, wav: Path) -> None:
     """Two threads ask and wait side by side."""
     texts: list[str] = []
-    threads = [threading.Thread(target=lambda: texts.append(ai.transcribe(wav).result(10).text)) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: texts.append(ai.transcribe(wav, fresh=True).result(10).text)) for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -99,7 +101,7 @@ async def test_a_delivery_before_the_202(ai: Session, double: ProviderDouble, wa
 async def test_a_delivery_without_a_job_id(ai: Session, double: ProviderDouble, wav: Path) -> None:
     """The path alone says whose answer it is."""
     double.plan.bare = True
-    first, second = ai.transcribe(wav), ai.transcribe(wav)
+    first, second = ai.transcribe(wav), ai.transcribe(wav, fresh=True)
     await asyncio.gather(first, second)
     assert {first.id, second.id} == set(double.jobs)
 
@@ -198,7 +200,7 @@ async def test_a_token_is_renewed_before_it_expires(ai: Session, double: Provide
     await ai.transcribe(wav).wait(timeout=10)
     before = len(double.tokens)
     await asyncio.sleep(1)
-    await ai.transcribe(wav).wait(timeout=10)
+    await ai.transcribe(wav, fresh=True).wait(timeout=10)
     assert len(double.tokens) > before
     assert len(double.submissions()) == 2
 
@@ -347,7 +349,7 @@ def test_bad_input_ends_at_once(ai: Session, double: ProviderDouble, tmp_path: P
 def test_options_reach_the_wire(ai: Session, double: ProviderDouble, wav: Path) -> None:
     """Python's names and the API's end as the same body."""
     ai.transcribe(wav, speaker_count=2, speech_contexts=["scarf"]).result(10)
-    ai.transcribe(wav, speakerCount=2, speechContexts=["scarf"]).result(10)  # type: ignore[call-arg]
+    ai.transcribe(wav, speakerCount=2, speechContexts=["scarf"], fresh=True).result(10)  # type: ignore[call-arg]
     first, second = (body for _, _, body in double.submissions())
     assert first.pop("contentUri") != second.pop("contentUri")
     assert first == second
@@ -444,10 +446,10 @@ async def test_two_handles_of_an_unconfirmed_job_are_one(ai: Session, double: Pr
 def test_two_sessions_do_not_disturb_each_other(double: ProviderDouble, wav: Path) -> None:
     """Each has its own receiver; closing one leaves the other at work, on the same ledger."""
     with aijupyter.connect(**double.credentials) as one, aijupyter.connect(**double.credentials) as two:
-        jobs = [session.transcribe(wav) for session in (one, two) * 5]
+        jobs = [session.transcribe(wav, fresh=True) for session in (one, two) * 5]
         assert [job.result(timeout=10).text for job in jobs] == [TRANSCRIPT] * 10
         one.close()
-        assert two.transcribe(wav).result(timeout=10).text == TRANSCRIPT
+        assert two.transcribe(wav, fresh=True).result(timeout=10).text == TRANSCRIPT
         assert len(two.jobs()) == 11
     assert len(double.jobs) == 11
 
@@ -537,7 +539,7 @@ def test_what_another_session_holds_is_not_waited_for(double: ProviderDouble, wa
         job = ai.transcribe(wav)
         until(lambda: job.state == "submitted")
     with aijupyter.connect(engine="test_embedded:QuickEngine") as ai:
-        with pytest.raises(errors.JobError, match="another session"):
+        with pytest.raises(errors.JobError, match="with another"):
             ai.job(job.key).result(timeout=5)
         assert ai.job(job.key).state == "submitted"
 
@@ -554,7 +556,7 @@ async def test_a_penalty_that_says_nothing_useful(ai: Session, double: ProviderD
 
 async def test_one_token_for_many(ai: Session, double: ProviderDouble, wav: Path) -> None:
     """Submissions that start together share one token call."""
-    await asyncio.gather(*(ai.transcribe(wav) for _ in range(10)))
+    await asyncio.gather(*(ai.transcribe(wav, fresh=True) for _ in range(10)))
     assert len(double.tokens) == 1
 
 

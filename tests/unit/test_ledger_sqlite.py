@@ -13,8 +13,11 @@ import pytest
 
 from aijupyter.envelope import parse_envelope
 from aijupyter.errors import LedgerError
+from aijupyter.ledger.database import Database
 from aijupyter.ledger.migrations import MIGRATIONS
-from aijupyter.ledger.sqlite import REPEATS_KEPT, SQLiteLedger
+from aijupyter.ledger.deliveries import REPEATS_KEPT
+from aijupyter.ledger.sqlite import SQLiteLedger
+from aijupyter.ledger.worker import Kind
 from aijupyter.models import Delivery, DeliverySource, JobRecord, JobState, Operation
 
 T0 = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -72,13 +75,10 @@ async def test_the_file_is_as_durable_as_documented(tmp_path: Path) -> None:
     ledger = SQLiteLedger(tmp_path / "ledger.db")
     await ledger.open()
 
-    def pragmas() -> list[object]:
-        return [
-            ledger._connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("journal_mode", "synchronous", "foreign_keys")
-        ]
+    def pragmas(db: Database) -> list[object]:
+        return [db.rows(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")]
 
-    assert await ledger._do(pragmas) == ["wal", 2, 1]
+    assert await ledger._do(Kind.READ, pragmas) == ["wal", 2, 1, 1]
     await ledger.close()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import socket
+import sys
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+import yarl
 
 from aijupyter.envelope import Outcome
 from aijupyter.errors import LedgerError, ReceiverError
@@ -129,7 +131,7 @@ async def test_written_before_acknowledged(http: aiohttp.ClientSession, inbox: N
         (Verdict.ANSWERED, 200),
         (Verdict.NOTED, 200),
         (Verdict.REPEATED, 200),
-        (Verdict.CONTRADICTED, 409),
+        (Verdict.STRAYED, 200),
         (Verdict.UNKNOWN, 404),
     ],
 )
@@ -215,6 +217,58 @@ async def test_what_is_no_envelope(http: aiohttp.ClientSession, inbox: NoteBook,
         assert response.status == 400
         await assert_silent(response)
     assert inbox.kept == []
+
+
+async def test_what_came_is_counted(http: aiohttp.ClientSession, receiver: Receiver, inbox: NoteBook, url: str) -> None:
+    """Kept deliveries by their verdict, refused requests by their status, and nothing else of them is left."""
+    for verdict in (Verdict.ANSWERED, Verdict.REPEATED, Verdict.REPEATED, Verdict.STRAYED, Verdict.UNKNOWN):
+        inbox.verdict = verdict
+        await (await http.post(url, data=BODY, headers=JSON)).read()
+    for path in ("/d/guessed", "/d/guessed", "/m/guessed", "/"):
+        await (await http.post(receiver.url + path, data=BODY, headers=JSON)).read()
+    await (await http.post(url, data=b"{", headers=JSON)).read()
+    await (await http.get(url)).read()
+    inbox.error = LedgerError("The disk is full.")
+    await (await http.post(url, data=BODY, headers=JSON)).read()
+    kept = {Verdict.ANSWERED: 1, Verdict.REPEATED: 2, Verdict.STRAYED: 1}
+    assert receiver.counts == {**kept, 404: 4, 405: 2, 400: 1, 503: 1}
+
+
+async def test_a_sender_that_asks_first(receiver: Receiver) -> None:
+    """`Expect: 100-continue` is answered on a path of ours, and nothing is read from it on others."""
+    rest = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\nExpect: "
+    ours, others = f"POST /d/{PATH} HTTP/1.1\r\n{rest}", f"POST /d/guessed HTTP/1.1\r\n{rest}"
+    assert await raw(receiver, f"{ours}100-continue\r\n\r\n".encode()) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert (await raw(receiver, f"{others}100-continue\r\n\r\n".encode())).startswith(b"HTTP/1.1 404 ")
+    assert (await raw(receiver, f"{ours}a-pony\r\n\r\n".encode())).startswith(b"HTTP/1.1 417 ")
+
+
+async def test_an_encoded_path(http: aiohttp.ClientSession, receiver: Receiver, inbox: NoteBook) -> None:
+    """A sender may write any character of the path as a percent code, and add a query."""
+    encoded = yarl.URL(f"{receiver.url}/d/%61{PATH[1:]}?from=provider", encoded=True)
+    async with http.post(encoded, data=BODY, headers=JSON) as response:
+        assert response.status == 200
+    assert inbox.kept[0].path == PATH
+
+
+async def test_the_interpreter_gives_turns_sooner(inbox: NoteBook) -> None:
+    """While a receiver listens, and no longer; an interval that somebody else sets meanwhile stays."""
+    before = sys.getswitchinterval()
+    receivers = [Receiver(inbox, host="127.0.0.1", port=0, max_body=MAX_BODY) for _ in range(2)]
+    try:
+        for setting, after in ((None, before), (0.02, 0.02)):
+            for receiver in receivers:
+                await receiver.start()
+            assert sys.getswitchinterval() < before
+            if setting is not None:
+                sys.setswitchinterval(setting)
+            await receivers[0].stop()
+            assert (setting is None) == (sys.getswitchinterval() < before)
+            await receivers[1].stop()
+            await receivers[1].stop()
+            assert sys.getswitchinterval() == pytest.approx(after)
+    finally:
+        sys.setswitchinterval(before)
 
 
 async def chunks(body: bytes) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -12,11 +13,14 @@ from ipywidgets.widgets.widget import _instances  # what the front end would fin
 
 from aijupyter.config import Settings
 from aijupyter.errors import BadRequestError, SessionClosedError
-from aijupyter.jobs import Job
+from aijupyter.jobs import Batch, Job
+from aijupyter.jobs.book import JobBook
 from aijupyter.models import JobRecord, JobState, Operation, Recording, now
 from aijupyter.portal import Portal
 from aijupyter.results import Interaction, Result, Transcript
 from aijupyter.session import Session
+from aijupyter.session.desk import SessionDesk
+from aijupyter.views.batch import batch_bundle, batch_html
 from aijupyter.views.conversation import MOST_LINES, conversation_html
 from aijupyter.views.html import bar, clock, join, tag
 from aijupyter.views.job import job_bundle, job_html
@@ -202,7 +206,7 @@ def a_job(portal: Portal, **fields: Any) -> Job[Any]:
         "state": JobState.SUBMITTED,
         "created": now(),
     }
-    return Job(JobRecord(**{**defaults, **fields}), portal=portal, read=lambda _record, envelope: envelope.raw)
+    return Job(JobRecord(**{**defaults, **fields}), SessionDesk(portal, JobBook()))
 
 
 def test_a_job_under_way(portal: Portal) -> None:
@@ -256,6 +260,28 @@ def test_a_live_widget_follows_its_job(portal: Portal) -> None:
     portal.call(update, job, ended)
     assert "failed" in widget.value
     assert "No." in widget.value
+
+
+def test_a_batch_under_way(portal: Portal) -> None:
+    """One bar with counts, the failures by name, live until it is over; hostile names stay text."""
+    jobs = [a_job(portal, key="k-1"), a_job(portal, key="k-2", recording=HOSTILE)]
+    batch = Batch(lambda _: jobs[0], total=4)
+    for job in jobs:
+        batch.feed("call.wav", job)
+    bundle, _ = batch_bundle(batch)
+    assert bundle["text/plain"] == "<Batch of 4: 2 waiting, 2 submitted>"
+    widget = _instances[bundle["application/vnd.jupyter.widget-view+json"]["model_id"]]
+    jobs[1].fail(BadRequestError(HOSTILE, "Do better."))
+    batch.finish()
+    text = Reader(batch_html(batch)).text
+    assert "1 of 2" in text
+    assert text.count("<script>") == 2
+    jobs[0].fail(SessionClosedError("Closed.", "Connect."))
+    deadline = time.monotonic() + 5
+    while "2 of 2" not in widget.value:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert sorted(batch_bundle(batch)[0]) == ["text/html", "text/plain"]
 
 
 async def update(job: Job[Any], record: JobRecord) -> None:

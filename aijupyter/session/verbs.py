@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aijupyter.api import operations
-from aijupyter.jobs import Job
+from aijupyter.jobs.job import Job
 from aijupyter.media import MediaSource
 from aijupyter.options import named_options
 
@@ -15,12 +18,30 @@ if TYPE_CHECKING:
     from aijupyter.results import Interaction, Transcript
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about a recording. `encoding` is the API's word for the file's format, worked out where None."""
+
+    request: operations.AudioRequest
+    encoding: str | None
+    fresh: bool
+
+    def __post_init__(self) -> None:
+        operations.check_choice("encoding", self.encoding, operations.ENCODINGS)
+        operations.check_type("fresh", self.fresh, bool, "True or False")
+
+    def fingerprint(self, content: str, server: str) -> str:
+        """The same for the same question. `content` is the recording's digest, `server` the name of the API."""
+        question = [self.request.operation.value, self.request.options(), content, server]
+        return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+
+
 class Verbs(ABC):
     """The operations on a recording. Each returns at once, with a job."""
 
     @abstractmethod
-    def _ask(self, request: operations.AudioRequest, media: MediaSource, encoding: str | None) -> Job[Any]:
-        """Start a job."""
+    def _ask(self, question: Question, media: MediaSource) -> Job[Any]:
+        """Start a job, or find the one that exists."""
 
     @named_options
     def transcribe(
@@ -38,12 +59,15 @@ class Verbs(ABC):
         audio_type: str | None = None,
         source: str | None = None,
         encoding: str | None = None,
+        fresh: bool = False,
     ) -> Job[Transcript]:
         """Speech to text, with the speakers told apart.
 
         `media` is a path, a URL, bytes or a binary file object. `speaker_count` is how many people speak, counted when
         left out; `speech_contexts` are phrases to listen for; `audio_type` and `encoding` are the API's own words, the
-        latter worked out from the file. Raises OptionError or MediaError at once; all else is on the job.
+        latter worked out from the file. The same question about the same content finds the job that exists, running or
+        done, also one of another kernel; `fresh` asks again. Raises OptionError, MediaError or LedgerError at once; all
+        else is on the job.
         """
         request = operations.TranscribeRequest(
             enable_speaker_diarization=enable_speaker_diarization,
@@ -57,7 +81,7 @@ class Verbs(ABC):
             audio_type=audio_type,
             source=source,
         )
-        return self._ask(request, media, encoding)
+        return self._ask(Question(request, encoding, fresh), media)
 
     @named_options
     def analyze(
@@ -74,6 +98,7 @@ class Verbs(ABC):
         audio_type: str | None = None,
         source: str | None = None,
         encoding: str | None = None,
+        fresh: bool = False,
     ) -> Job[Interaction]:
         """Interaction analytics: the conversation with emotions, talk-to-listen, pace, questions, key phrases, summary.
 
@@ -90,4 +115,4 @@ class Verbs(ABC):
             audio_type=audio_type,
             source=source,
         )
-        return self._ask(request, media, encoding)
+        return self._ask(Question(request, encoding, fresh), media)

@@ -1,0 +1,56 @@
+"""The jobs that a process holds handles on."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+from weakref import WeakValueDictionary
+
+from aijupyter.jobs.job import Job
+
+
+class JobBook:
+    """One handle for each job. Those under way are kept; ended ones as long as someone holds them."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, Job[Any]] = {}
+        self._ended: WeakValueDictionary[str, Job[Any]] = WeakValueDictionary()
+        self._keys: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def add(self, job: Job[Any]) -> Job[Any]:
+        """Keep a job until it has ended. Returns the handle that is kept: an earlier one where there is one."""
+        with self._lock:
+            held = self._find(job.key)
+            if held is not None and not held.given_up:
+                return held
+            self._under_way[job.key] = job
+        self.changed(job)
+        return job
+
+    def get(self, job_id: str) -> Job[Any] | None:
+        """The handle with this key or provider's id."""
+        with self._lock:
+            return self._find(self._keys.get(job_id, job_id))
+
+    def under_way(self) -> list[Job[Any]]:
+        """The jobs that have not ended, in the order in which they were added."""
+        with self._lock:
+            return list(self._under_way.values())
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def changed(self, job: Job[Any]) -> None:
+        """Take note of a job's id, and of its end."""
+        with self._lock:
+            job_id = job.record.job_id
+            if job.over and self._under_way.get(job.key) is job:
+                del self._under_way[job.key]
+                self._ended[job.key] = job
+                self._keys.pop(job_id or "", None)
+            elif job_id is not None and job.key in self._under_way:
+                self._keys[job_id] = job.key
+
+    def _find(self, key: str) -> Job[Any] | None:
+        return self._under_way.get(key) or self._ended.get(key)

@@ -1,0 +1,133 @@
+"""How values lie in the ledger's tables: jobs as rows, bodies packed, times as text that sorts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
+
+from aijupyter.models import JobRecord, JobState, Operation
+
+Row = tuple[Any, ...]
+
+FIELDS = (
+    "key", "path", "server", "operation", "recording", "options", "state", "created", "account", "media", "host",
+    "fingerprint", "owner", "job_id", "request_id", "submitted", "ended", "expires", "error",
+)  # fmt: skip
+KEPT_FIELDS = (*FIELDS, "answered", "repeats")
+CHANGING = (
+    "state", "account", "owner", "media", "job_id", "request_id", "submitted", "ended", "expires",
+    "error", "answered", "repeats",
+)  # fmt: skip
+"""What can change of a job; the rest stays as it was asked."""
+
+RAW, PACKED, LATER = 0, 1, 2
+"""How a body lies there: as it came, by zlib, or as it came until there is time to pack it."""
+
+PACK_FROM_BYTES = 1024
+PACK_AT_ONCE_BYTES = 32 << 10
+"""Bodies that come together and are more than this are packed when nobody waits."""
+
+_RECORD = attrgetter(*FIELDS)
+
+
+@dataclass(slots=True)
+class Kept:
+    """A job as it lies in the ledger: `answered` by its provider, with so many `repeats` kept."""
+
+    record: JobRecord
+    answered: bool = False
+    repeats: int = 0
+
+
+def dump_time(time: datetime | None) -> str | None:
+    """A time as text that sorts."""
+    return time.astimezone(UTC).isoformat() if time else None
+
+
+def plain(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """An error as it will be when it is read again."""
+    read: dict[str, Any] | None = json.loads(json.dumps(dict(error))) if error else None
+    return read
+
+
+def load_time(text: str | None) -> datetime | None:
+    """The time that `dump_time` wrote."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def dump_kept(kept: Kept) -> dict[str, Any]:
+    """A job's columns."""
+    values = dict(zip(FIELDS, _RECORD(kept.record), strict=True))
+    values["options"] = json.dumps(dict(kept.record.options))
+    values["error"] = json.dumps(dict(kept.record.error)) if kept.record.error else None
+    for name in ("created", "submitted", "ended", "expires"):
+        values[name] = dump_time(values[name])
+    values["operation"], values["state"] = str(kept.record.operation), str(kept.record.state)
+    values["answered"], values["repeats"] = kept.answered, kept.repeats
+    return values
+
+
+def load_kept(row: Row) -> Kept:
+    """The job in a row of KEPT_FIELDS."""
+    (
+        key, path, server, operation, recording, options, state, created, account, media, host,
+        fingerprint, owner, job_id, request_id, submitted, ended, expires, error, answered, repeats,
+    ) = row  # fmt: skip
+    record = JobRecord(
+        key,
+        path,
+        server,
+        Operation(operation),
+        recording,
+        json.loads(options),
+        JobState(state),
+        datetime.fromisoformat(created),
+        account,
+        media,
+        host,
+        fingerprint,
+        owner,
+        job_id,
+        request_id,
+        load_time(submitted),
+        load_time(ended),
+        load_time(expires),
+        json.loads(error) if error else None,
+    )
+    return Kept(record, bool(answered), repeats)
+
+
+def pack(body: bytes, *, now: bool) -> tuple[int, int, bytes]:
+    """A body as it is to lie there: how, how many bytes, and the bytes. It is packed where that makes it smaller."""
+    if len(body) <= PACK_FROM_BYTES:
+        return RAW, len(body), body
+    if not now:
+        return LATER, len(body), body
+    packed = zlib.compress(body, 1)
+    return (PACKED, len(packed), packed) if len(packed) < len(body) else (RAW, len(body), body)
+
+
+def unpack(packing: int, body: bytes) -> bytes:
+    """The body as it came."""
+    return zlib.decompress(body) if packing == PACKED else bytes(body)
+
+
+def digest(path: str) -> bytes:
+    """What is kept of the path of a forgotten job."""
+    return hashlib.sha256(path.encode()).digest()
+
+
+def places(rows: int, width: int) -> str:
+    """So many rows of placeholders, for VALUES: "(?, ?), (?, ?)"."""
+    return ", ".join([f"({', '.join('?' * width)})"] * rows)
+
+
+def listed(count: int) -> str:
+    """Placeholders for IN: "(?, ?)"."""
+    return f"({', '.join('?' * count)})"

@@ -1,0 +1,260 @@
+"""The ledger in standard SQL: every method of the protocol, for whichever storage."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from aijupyter.errors import CONNECT_AGAIN, LedgerError
+from aijupyter.ledger import deliveries, keeping, listing, owners, steps
+from aijupyter.ledger.database import Database
+from aijupyter.ledger.groups import run_calls
+from aijupyter.ledger.worker import Call, Kind, Worker
+from aijupyter.models import (
+    Delivery,
+    JobEntry,
+    JobRecord,
+    JobState,
+    JobSummary,
+    Owner,
+    Receipt,
+    Selection,
+    Stray,
+    Transition,
+)
+from aijupyter.protocols import Ledger
+
+LOOK_SECONDS = 0.25
+"""How often what others changed is looked for, where the storage does not say it."""
+
+PACK_PAUSE_SECONDS = 0.02
+"""Between the steps in which bodies are packed while nothing waits."""
+
+TRIM_AT_ONCE = 200
+COPY_AT_ONCE = 50
+PATHS_REMEMBERED = 10_000
+
+log = logging.getLogger(__name__)
+
+
+class SQLLedger:
+    """A Ledger on a Database. The protocol's docstrings say what the methods do."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._worker: Worker | None = None
+        self._watchers: list[Callable[[Sequence[str]], object]] = []
+        self._paths: dict[str, None] = {}
+        self._ticked = 0.0
+
+    async def open(self) -> None:
+        if self._worker is None:
+            self._worker = Worker("aijupyter-ledger", self._run, self._tick)
+        try:
+            await self._do(Kind.ALONE, _open)
+            self._listen()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.submit(Call(Kind.ALONE, _close, ()))
+            worker.stop()
+
+    async def add(self, record: JobRecord, *, fresh: bool = False) -> JobRecord:
+        kept: JobRecord = await self._do(Kind.WRITE, steps.add, record, fresh)
+        self._remember(kept.path)
+        return kept
+
+    async def take(self, key: str, owner: str, *, at: datetime) -> JobRecord | None:
+        taken: JobRecord | None = await self._do(Kind.WRITE, steps.take, key, owner, at)
+        return taken
+
+    async def advance(
+        self,
+        key: str,
+        state: JobState,
+        *,
+        at: datetime,
+        cause: str = "",
+        job_id: str | None = None,
+        request_id: str | None = None,
+        error: Mapping[str, Any] | None = None,
+        only_from: Collection[JobState] | None = None,
+    ) -> JobRecord:
+        ids = (job_id, request_id)
+        record: JobRecord = await self._do(Kind.WRITE, steps.advance, key, state, at, cause, ids, error, only_from)
+        return record
+
+    async def expects(self, path: str) -> bool:
+        # A path that was ours once is ours for ever, so what was seen once need not be asked again.
+        if path in self._paths and self._worker is not None:
+            return True
+        ours: bool = await self._do(Kind.READ, listing.expects, path)
+        if ours:
+            self._remember(path)
+        return ours
+
+    async def accept(self, delivery: Delivery) -> Receipt:
+        receipt: Receipt = await self._do(Kind.MERGED, deliveries.accept, delivery, weight=len(delivery.body))
+        return receipt
+
+    async def find(self, job_id: str) -> JobRecord | None:
+        record: JobRecord | None = await self._do(Kind.READ, listing.find, job_id)
+        return record
+
+    async def answer(self, key: str) -> bytes | None:
+        body: bytes | None = await self._do(Kind.READ, deliveries.answer, key)
+        return body
+
+    async def history(self, key: str) -> Sequence[Transition]:
+        way: list[Transition] = await self._do(Kind.READ, listing.history, key)
+        return way
+
+    async def jobs(self, selection: Selection) -> Sequence[JobSummary]:
+        found: list[JobSummary] = await self._do(Kind.READ, listing.jobs, selection)
+        return found
+
+    async def count(self, selection: Selection) -> int:
+        number: int = await self._do(Kind.READ, listing.count, selection)
+        return number
+
+    async def strays(self) -> Sequence[Stray]:
+        found: list[Stray] = await self._do(Kind.READ, listing.strays)
+        return found
+
+    async def claim(self, owner: Owner, *, at: datetime) -> Sequence[JobRecord]:
+        claimed: Sequence[JobRecord] = await self._do(Kind.WRITE, owners.claim, owner, at)
+        for record in claimed:
+            self._remember(record.path)
+        return claimed
+
+    async def release(self, owner: str) -> None:
+        await self._do(Kind.WRITE, owners.release, owner)
+
+    async def forget(self, keys: Collection[str]) -> int:
+        count: int = await self._do(Kind.WRITE, keeping.forget, keys)
+        return count
+
+    async def forget_strays(self) -> int:
+        count: int = await self._do(Kind.WRITE, keeping.forget_strays)
+        return count
+
+    async def trim(self, *, before: datetime | None = None, to_bytes: int | None = None) -> int:
+        count = 0
+        if before is not None:
+            count += await self._forget_in_steps(await self._do(Kind.READ, keeping.ended_before, before))
+        if to_bytes is not None:
+            count += await self._forget_in_steps(await self._do(Kind.READ, keeping.beyond, to_bytes))
+        return count
+
+    async def size(self) -> int:
+        taken: int = await self._do(Kind.READ, keeping.size)
+        return taken
+
+    def watch(self, callback: Callable[[Sequence[str]], object]) -> Callable[[], None]:
+        self._watchers = [*self._watchers, callback]
+        self._listen()
+
+        def end() -> None:
+            self._watchers = [watcher for watcher in self._watchers if watcher is not callback]
+
+        return end
+
+    async def copy_to(self, other: Ledger) -> int:
+        keys: list[str] = await self._do(Kind.READ, keeping.keys)
+        count = 0
+        for start in range(0, len(keys), COPY_AT_ONCE):
+            count += sum(await asyncio.gather(*(self._copy(key, other) for key in keys[start : start + COPY_AT_ONCE])))
+        return count
+
+    async def restore(self, entry: JobEntry) -> bool:
+        weight = sum(len(delivery.body) for delivery, _ in entry.deliveries)
+        added: bool = await self._do(Kind.WRITE, keeping.restore, entry, weight=weight)
+        return added
+
+    async def _copy(self, key: str, other: Ledger) -> bool:
+        if await other.find(key) is not None:
+            return False
+        entry: JobEntry | None = await self._do(Kind.READ, keeping.entry, key)
+        return entry is not None and await other.restore(entry)
+
+    async def _forget_in_steps(self, keys: Sequence[str]) -> int:
+        """In small transactions, so that deliveries are written in between."""
+        count = 0
+        for start in range(0, len(keys), TRIM_AT_ONCE):
+            count += await self.forget(keys[start : start + TRIM_AT_ONCE])
+        return count
+
+    async def _do(self, kind: Kind, function: Callable[..., Any], *arguments: Any, weight: int = 0) -> Any:
+        """Run on the ledger's thread; whatever the storage says becomes a LedgerError."""
+        if self._worker is None:
+            raise LedgerError("The ledger is closed.", CONNECT_AGAIN, path=self._db.name)
+        return await self._worker.submit(Call(kind, function, arguments, weight))
+
+    def _remember(self, path: str) -> None:
+        self._paths[path] = None
+        if len(self._paths) > PATHS_REMEMBERED:
+            del self._paths[next(iter(self._paths))]
+
+    def _listen(self) -> None:
+        if self._watchers and self._worker is not None:
+            self._worker.poke(lambda: self._db.listen(self._tell))
+
+    # From here on everything runs on the ledger's own thread, and `_tell` on that of the news.
+
+    def _run(self, calls: Sequence[Call]) -> None:
+        run_calls(self._db, calls)
+
+    def _tick(self, idle: bool) -> float | None:
+        """What is done when nothing waits, and looking for news also when something does."""
+        db = self._db
+        try:
+            if db.must_look and (idle or time.monotonic() - self._ticked >= LOOK_SECONDS):
+                self._ticked = time.monotonic()
+                db.look()
+            if idle and db.scrub_due:
+                db.scrub()
+            if idle and db.pack_due:
+                _pack(db)
+        except Exception as error:  # noqa: BLE001  # it is tried again
+            log.debug("Housekeeping of the ledger %s: %s", db.name, type(error).__name__)
+            return LOOK_SECONDS
+        if idle and db.pack_due:
+            return PACK_PAUSE_SECONDS
+        return LOOK_SECONDS if db.must_look or db.scrub_due or db.pack_due else None
+
+    def _tell(self, keys: Sequence[str]) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher(keys)
+            except Exception:
+                log.exception("Whoever watches the ledger failed.")
+
+
+def _open(db: Database) -> None:
+    db.open()
+    db.pack_due = bool(db.rows("SELECT 1 FROM deliveries WHERE packing = 2 LIMIT 1"))
+
+
+def _close(db: Database) -> None:
+    db.deafen()
+    if db.scrub_due:
+        db.scrub()
+    db.close()
+
+
+def _pack(db: Database) -> None:
+    db.begin()
+    try:
+        deliveries.pack_some(db)
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise

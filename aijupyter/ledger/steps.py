@@ -1,0 +1,78 @@
+"""A job's way from the question on: written down, taken to be sent, moved on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from aijupyter.errors import LedgerError
+from aijupyter.ledger import journal, owners
+from aijupyter.ledger.database import Database
+from aijupyter.ledger.rows import Kept, listed, plain
+from aijupyter.models import UNDER_WAY, JobRecord, JobState
+
+_FOUND_AGAIN = sorted({*UNDER_WAY, JobState.UNCONFIRMED, JobState.SUCCEEDED})
+_SAME = f"fingerprint = ? AND state IN {listed(len(_FOUND_AGAIN))}"
+
+
+def add(db: Database, record: JobRecord, fresh: bool) -> JobRecord:  # called by position, with others
+    """Write an intent down, or find the job that asks the same, unless it is to be asked afresh."""
+    if record.fingerprint is not None and not fresh:
+        db.exclude(record.fingerprint)
+        values = [record.fingerprint, *map(str, _FOUND_AGAIN)]
+        if same := journal.read(db, _SAME, values, order="created DESC, key DESC LIMIT 1"):
+            return same[0].record
+    journal.insert(db, Kept(record))
+    journal.note(db, [(record.key, record.created, record.state, "asked")])
+    if record.owner is not None:
+        owners.introduce(db, record.owner, record.created)
+    return record
+
+
+def take(db: Database, key: str, owner: str, at: datetime) -> JobRecord | None:
+    """Move the owner's waiting job to sending."""
+    where = "key = ? AND owner = ? AND state = 'written'"
+    for kept in journal.read(db, where, (key, owner), change=True):
+        _write(db, kept, journal.move(kept, JobState.SENDING, at))
+        return kept.record
+    return None
+
+
+def advance(
+    db: Database,
+    key: str,
+    state: JobState,
+    at: datetime,
+    cause: str,
+    ids: tuple[str | None, str | None],
+    error: Mapping[str, Any] | None,
+    only_from: Collection[JobState] | None,
+) -> JobRecord:
+    """Move the job on; `ids` are the provider's for it and for the request."""
+    found = journal.read(db, "key = ?", (key,), change=True)
+    if not found:
+        raise LedgerError(f"The ledger holds no job {key}.", "ai.jobs() lists those it holds.", path=db.name)
+    kept = found[0]
+    before = kept.record
+    moves = not before.state.final and (only_from is None or before.state in only_from)
+    if moves or before.state is not JobState.WRITTEN:  # else the ids are those of a submission that was given up
+        job_id, request_id = ids
+        kept.record = replace(before, job_id=before.job_id or job_id, request_id=before.request_id or request_id)
+    step = None
+    if moves:
+        if before.state is JobState.RUNNING and state is JobState.SUBMITTED:
+            state = JobState.RUNNING
+        error = plain(error)
+        if state is before.state:
+            error = error or before.error
+        step = journal.move(kept, state, at, cause, error=error)
+    if kept.record != before:
+        _write(db, kept, step)
+    return kept.record
+
+
+def _write(db: Database, kept: Kept, step: journal.Step | None) -> None:
+    journal.save(db, [kept])
+    journal.note(db, [step] if step else [])

@@ -1,0 +1,146 @@
+"""`ai.map`: one question about many recordings, asked in the background."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sized
+from pathlib import Path
+from typing import Any
+
+from aijupyter.errors import AIJupyterError, LedgerError, MediaError, OptionError, dump_error
+from aijupyter.jobs.batch import Batch
+from aijupyter.jobs.job import Job
+from aijupyter.media import MediaSource
+from aijupyter.models import JobRecord, JobState, now
+from aijupyter.session.verbs import Question, Verbs
+
+COPIES_AHEAD = 64
+"""So many recordings given as bytes wait as private copies before the next one is taken."""
+LEDGER_PATIENCE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""A ledger that cannot be written is tried again after so long."""
+
+
+class Batches(Verbs):
+    """Questions about many recordings."""
+
+    def map(self, operation: Callable[..., Job[Any]] | str, media: Iterable[MediaSource], **options: Any) -> Batch:
+        """Ask the same about each recording; returns at once, with a Batch.
+
+        `operation` is `ai.transcribe`, `ai.analyze` or such a name, `options` are those of that operation. `media` may
+        be a generator. Recordings are asked about in the background, in order; those that were asked about before are
+        found and not sent again. A recording that cannot be read becomes a failed job. Raises OptionError at once.
+        """
+        question = _question(operation, options)
+        if isinstance(media, str | bytes | os.PathLike) or not isinstance(media, Iterable):
+            raise OptionError(
+                f"{media!r} is not many recordings.",
+                "Give a list or a generator, such as Path('calls').glob('*.wav').",
+                option="media",
+            )
+        batch = Batch(lambda one: self._ask_one(question, one), total=len(media) if isinstance(media, Sized) else None)
+        threading.Thread(
+            target=self._feed, args=(batch, question, iter(media)), name="aijupyter-batch", daemon=True
+        ).start()
+        return batch
+
+    @abstractmethod
+    def _ask(self, question: Question, media: MediaSource, *, keep: bool = True) -> Job[Any]:
+        """Start a job, or find the one that exists."""
+
+    @abstractmethod
+    def _failed_job(self, record: JobRecord) -> Job[Any]:
+        """The handle on a job that came to nothing before it could be written down."""
+
+    def _feed(self, batch: Batch, question: Question, media: Iterator[MediaSource]) -> None:
+        """In a thread of its own: opening and hashing ten thousand recordings takes its time."""
+        failure: AIJupyterError | None = None
+        copies: list[Job[Any]] = []
+        try:
+            for one in media:
+                if batch.stopped:
+                    break
+                job = self._ask_patiently(batch, question, one)
+                if job is None:
+                    break
+                named = isinstance(one, str | os.PathLike)
+                batch.feed(one if named else None, job)
+                if not named:
+                    copies = _wait_for_room([*copies, job], batch)
+        except AIJupyterError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001  # of the caller's own iterable, in a thread where nobody would see it
+            failure = AIJupyterError(
+                f"The recordings could not be listed: {error!r}.", "Check what was given to map()."
+            )
+        batch.finish(failure)
+
+    def _ask_patiently(self, batch: Batch, question: Question, one: MediaSource) -> Job[Any] | None:
+        """One job; a ledger that cannot be written now is waited for. None where the batch was stopped meanwhile."""
+        tries = 0
+        while not batch.stopped:
+            try:
+                return self._ask_one(question, one)
+            except LedgerError:
+                time.sleep(LEDGER_PATIENCE_SECONDS[min(tries, len(LEDGER_PATIENCE_SECONDS) - 1)])
+                tries += 1
+        return None
+
+    def _ask_one(self, question: Question, one: MediaSource) -> Job[Any]:
+        try:
+            return self._ask(question, one, keep=False)
+        except MediaError as error:
+            return self._failed_job(_unread(question, one, error))
+
+
+class _Recorder(Verbs):
+    """Turns a call of a verb into the question that it would ask, with its options checked."""
+
+    def _ask(self, question: Question, _media: MediaSource) -> Any:
+        return question
+
+
+def _question(operation: Callable[..., Job[Any]] | str, options: dict[str, Any]) -> Question:
+    name = operation if isinstance(operation, str) else getattr(operation, "__name__", "")
+    verb = getattr(_Recorder(), name, None) if name in VERBS else None
+    if verb is None:
+        raise OptionError(
+            f"{operation!r} is no operation.",
+            f"Give one of {', '.join(f'ai.{verb}' for verb in VERBS)}.",
+            option="operation",
+        )
+    question: Question = verb("", **options)
+    return question
+
+
+VERBS = tuple(name for name in vars(Verbs) if not name.startswith("_"))
+
+
+def _wait_for_room(copies: list[Job[Any]], batch: Batch) -> list[Job[Any]]:
+    """The copies that are still on the disk, once there is room for another."""
+    while True:
+        waiting = [job for job in copies if not job.over]
+        if len(waiting) < COPIES_AHEAD or batch.stopped:
+            return waiting
+        time.sleep(0.1)
+
+
+def _unread(question: Question, one: MediaSource, error: MediaError) -> JobRecord:
+    """A job that failed before it was asked. The ledger does not know it."""
+    name = Path(one).name if isinstance(one, str | os.PathLike) else type(one).__name__
+    moment = now()
+    return JobRecord(
+        key=str(uuid.uuid4()),
+        path="",
+        server="",
+        operation=question.request.operation,
+        recording=name.encode("utf-8", "replace").decode(),
+        options=question.request.options(),
+        state=JobState.FAILED,
+        created=moment,
+        ended=moment,
+        error=dump_error(error),
+    )

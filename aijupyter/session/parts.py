@@ -1,0 +1,340 @@
+"""The parts of an open session, put together: the one module of the session's side that names concrete ones."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import logging
+import platform
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from aijupyter.api import operations
+from aijupyter.api.auth import Credentials
+from aijupyter.api.transport import Attempt, Transport
+from aijupyter.config import Secret, Settings, data_folder, is_local
+from aijupyter.errors import (
+    ConfigurationError,
+    LedgerError,
+    MediaError,
+    MediaNotFoundError,
+    PortalError,
+    SessionClosedError,
+)
+from aijupyter.jobs.book import JobBook
+from aijupyter.jobs.dispatch import Dispatcher
+from aijupyter.jobs.reconcile import Reconciler
+from aijupyter.ledger.postgres import PostgresLedger
+from aijupyter.ledger.sqlite import SQLiteLedger
+from aijupyter.media import load_recording, open_url, shown_url, stamp
+from aijupyter.models import UNDER_WAY, JobRecord, JobState, Owner, Recording, now
+from aijupyter.portal import Portal
+from aijupyter.protocols import LEASE_SECONDS, Ledger, Tunnel
+from aijupyter.receiver.server import Receiver
+from aijupyter.tunnels.fixed import FixedTunnel
+from aijupyter.tunnels.ngrok import NgrokTunnel
+
+log = logging.getLogger(__name__)
+
+EMBEDDED_POLL_SECONDS = 10.0
+NUDGE_SECONDS = 1.0
+NOWHERE = "https://no-deliveries.invalid"
+"""The API wants a webhook; this one leads nowhere, for answers that only the status call brings."""
+MOST_CONTENT_BYTES = 32 * 1024 * 1024
+"""A larger file is not sent within the request."""
+SPOOLED_SECONDS = 3600.0
+"""A private copy of a recording that no job knows is left over after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to ask, and with what credentials. `name` and `account` are what the ledger calls them."""
+
+    name: str
+    account: str
+    url: str
+    credentials: Credentials
+
+
+def account_of(credentials: Credentials) -> str:
+    """A short digest that tells accounts apart and says nothing of them."""
+    return hashlib.sha256(credentials.client_id.encode()).hexdigest()[:8]
+
+
+def make_ledger(place: Path | Secret) -> Ledger:
+    """The ledger at a path, or at the URL of a PostgreSQL database."""
+    return SQLiteLedger(place) if isinstance(place, Path) else PostgresLedger(place.reveal())
+
+
+def other_ledger(place: Path, *, new: bool) -> Ledger:
+    """A ledger file to copy to, which must not be there yet, or from. Not open. Raises LedgerError."""
+    if new and place.exists():
+        raise LedgerError(f"{place} is there already.", "Name a file that is not.", path=str(place))
+    if not new and not place.is_file():
+        raise LedgerError(f"There is no file {place}.", "Check the path.", path=str(place))
+    return SQLiteLedger(place)
+
+
+def shown_place(place: Path | Secret) -> str:
+    """Where the ledger is, without a password."""
+    return str(place) if isinstance(place, Path) else shown_url(place.reveal())
+
+
+def spool_of(place: Path | Secret) -> Path:
+    """Where private copies of recordings wait for their jobs' end."""
+    if isinstance(place, Path):
+        return place.with_name(f"{place.name}.spool")
+    return data_folder() / f"spool-{hashlib.sha256(place.reveal().encode()).hexdigest()[:8]}"
+
+
+class Parts:
+    """What lives in the portal's loop while a session is open."""
+
+    def __init__(self, settings: Settings, book: JobBook, portal: Portal, server: Server) -> None:
+        self.server = server
+        self.owner = Owner(uuid.uuid4().hex, server.name, server.account, platform.node())
+        self.spool = spool_of(settings.ledger)
+        self.ledger = make_ledger(settings.ledger)
+        self.dispatcher = Dispatcher(
+            ledger=self.ledger,
+            book=book,
+            post=self,
+            owner=self.owner.id,
+            expect=self._expect,
+            settled=self._settled,
+        )
+        seconds = min(settings.poll_seconds, EMBEDDED_POLL_SECONDS if settings.uses_embedded else float("inf"))
+        self.reconciler = Reconciler(inbox=self.dispatcher, ask=self._job_status, owner=self.owner.id, seconds=seconds)
+        self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
+        self.base_url = ""
+        self._settings = settings
+        self._book = book
+        self._portal = portal
+        self._urls: dict[str, str] = {}
+        self._shelved: dict[str, str] = {}
+        self._stack = contextlib.AsyncExitStack()
+
+    async def open(self) -> None:
+        """Start each part; `close` stops those that were started, in reverse."""
+        stack = self._stack
+        await self.ledger.open()
+        stack.push_async_callback(self.ledger.close)
+        await self.receiver.start()
+        stack.push_async_callback(self.receiver.stop)
+        await self._open_tunnel()
+        self.transport = Transport(self.server.url, self.server.credentials)
+        stack.push_async_callback(self.transport.close)
+        stack.callback(self.dispatcher.give_up, _closed)
+        stack.push_async_callback(self._release)
+        stack.push_async_callback(self.dispatcher.close)
+        stack.callback(self.ledger.watch(self._hear))
+        await self._claim()
+        self.dispatcher.start()
+        self._claiming = asyncio.create_task(self._keep_claiming(), name="claim")
+        stack.callback(self._claiming.cancel)
+        for work in (self.reconciler.run(), self._nudge(), self._sweep()):
+            stack.callback(asyncio.create_task(work).cancel)
+
+    async def close(self) -> None:
+        """Stop everything, in reverse. Jobs under way are free for the next session."""
+        await self._stack.aclose()
+
+    async def _open_tunnel(self) -> None:
+        if self._settings.delivery == "status" and not self._settings.uses_embedded:
+            self.base_url = NOWHERE
+            return
+        tunnel = _choose_tunnel(self._settings, self.server.url)
+        self.base_url = await tunnel.open(self.receiver.url)
+        self._stack.push_async_callback(tunnel.close)
+
+    async def mourn(self, message: str) -> None:
+        """The embedded service is no more: end every wait, and leave its jobs to the next session."""
+        self._claiming.cancel()
+        await self.dispatcher.close()
+        await self._release()
+        self.dispatcher.give_up(lambda record: _goes_on(message, record))
+
+    def serves(self, record: JobRecord) -> bool:
+        """Whether a job was asked of this session's server by its account, or of an embedded service like its own."""
+        same = self._settings.uses_embedded or record.account == self.server.account
+        return same and record.server == self.server.name
+
+    @property
+    def under_way(self) -> int:
+        """How many jobs this session takes care of."""
+        return len(self.dispatcher.line) + len(self.reconciler)
+
+    def begin(self, record: JobRecord, url: str | None) -> None:
+        """Send a job that was written down; `url` is its recording's with what the ledger does not keep."""
+        if url is not None:
+            self._urls[record.key] = url
+        self.dispatcher.enqueue(record)
+
+    def place(self, key: str) -> tuple[int, float | None] | None:
+        """A job's place in line, and the seconds until its turn."""
+        place = self.dispatcher.line.place(key)
+        return None if place is None else (place, self.transport.budget.eta(place))
+
+    # How a job gets to the provider.
+
+    async def send(self, record: JobRecord, attempt: Attempt) -> operations.Accepted:
+        """Lend the recording out and submit the question."""
+        media = await self._lend(record)
+        body = {**media.wire(), **record.options}
+        webhook = self.receiver.delivery_url(self.base_url, record.path)
+        path = operations.PATHS[record.operation]
+        return await operations.submit(self.transport, path, body, webhook=webhook, attempt=attempt)
+
+    def recall(self, key: str) -> None:
+        """End the loan of a job's recording, and remove the private copy."""
+        self._urls.pop(key, None)
+        name = self._shelved.pop(key, None)
+        if name is not None:
+            self.receiver.shelf.withdraw(name)
+        (self.spool / key).unlink(missing_ok=True)
+
+    async def _lend(self, record: JobRecord) -> operations.Media:
+        url = self._urls.get(record.key)
+        recording = load_recording(record.media or "{}") if url is None else _named(url, record)
+        if recording.url is not None:
+            async with aiohttp.ClientSession(trust_env=not is_local(recording.url)) as http:
+                found = await open_url(recording.url, http=http, encoding=recording.encoding or None)
+            return operations.Media(found.encoding, content_uri=recording.url)
+        return await asyncio.to_thread(self._lend_file, record.key, recording)
+
+    def _lend_file(self, key: str, recording: Recording) -> operations.Media:
+        path = recording.path
+        assert path is not None  # noqa: S101  # a Recording has one of the two
+        try:
+            if stamp(path) != recording.stamp:
+                raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
+            if not self._can_lend:
+                return operations.Media(recording.encoding, content=_content(path, recording.name))
+            base = self.base_url if self._settings.delivery == "auto" else self.receiver.url
+            self.receiver.shelf.withdraw(self._shelved.get(key, ""))
+            self._shelved[key], uri = self.receiver.share(base, path, recording.content_type, recording.stamp)
+        except FileNotFoundError as error:
+            raise MediaNotFoundError(f"{path} is gone: {error}.", "Check the path.", source=str(path)) from error
+        except OSError as error:
+            if isinstance(error, MediaError):
+                raise
+            raise MediaError(f"{path} cannot be read: {error}.", "Check the file.", source=str(path)) from error
+        return operations.Media(recording.encoding, content_uri=uri)
+
+    @property
+    def _can_lend(self) -> bool:
+        """Whether the server can fetch from this session's own receiver."""
+        return self._settings.uses_embedded or self._settings.delivery == "auto" or is_local(self.server.url)
+
+    def _expect(self, record: JobRecord) -> None:
+        self.reconciler.expect(record)
+
+    def _settled(self, key: str) -> None:
+        self.reconciler.settled(key)
+
+    async def _job_status(self, job_id: str) -> bytes:
+        return (await operations.job_status(self.transport, job_id)).body
+
+    # What goes on by itself.
+
+    async def _claim(self) -> None:
+        for record in await self.ledger.claim(self.owner, at=now()):
+            log.info("job %s is taken over, %s", record.key, record.state)
+            if record.state is JobState.WRITTEN:
+                self.dispatcher.enqueue(record)
+            elif record.state in UNDER_WAY:
+                self.reconciler.expect(record, overdue=True)
+            self.dispatcher.take_over(record)
+
+    async def _keep_claiming(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 4)
+            try:
+                await self._claim()
+            except LedgerError as error:
+                log.warning("the ledger could not be asked for jobs to take over: %s", error)
+            except Exception:
+                log.exception("jobs could not be taken over")
+
+    async def _release(self) -> None:
+        with contextlib.suppress(LedgerError):  # then the lease runs out
+            await self.ledger.release(self.owner.id)
+
+    def _hear(self, keys: Sequence[str]) -> None:
+        """Another session changed jobs. Called from the ledger's thread."""
+        with contextlib.suppress(PortalError):
+            self._portal.post(self.dispatcher.news, keys)
+
+    async def _nudge(self) -> None:
+        """Places in line change without any job changing."""
+        while True:
+            await asyncio.sleep(NUDGE_SECONDS)
+            if len(self.dispatcher.line):
+                for job in self._book.under_way():
+                    if job.watched and job.state is JobState.WRITTEN:
+                        job.nudge()
+
+    async def _sweep(self) -> None:
+        """Remove private copies of recordings whose job has ended elsewhere, or was never written down."""
+        with contextlib.suppress(OSError, LedgerError):
+            for path in await asyncio.to_thread(lambda: list(self.spool.iterdir())):
+                record = await self.ledger.find(path.name)
+                age = time.time() - path.stat().st_mtime
+                if record.state.final if record else age > SPOOLED_SECONDS:
+                    path.unlink(missing_ok=True)
+
+
+def _content(path: Path, name: str) -> str:
+    if path.stat().st_size > MOST_CONTENT_BYTES:
+        raise MediaError(
+            f"{name} is too large to be sent within the request, and nobody can fetch it from here.",
+            "Give a public URL of the recording, or a public URL of this machine: connect(public_url=...).",
+            source=str(path),
+        )
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def _named(url: str, record: JobRecord) -> Recording:
+    """A URL with the access token that the ledger does not keep."""
+    try:
+        kept = load_recording(record.media or "{}")
+    except MediaError:
+        return Recording(record.recording, "", "", url=url)
+    return Recording(record.recording, kept.content_type, kept.encoding, url=url)
+
+
+def _choose_tunnel(settings: Settings, server_url: str) -> Tunnel:
+    """How the server reaches the receiver: a server on this machine needs no way from outside."""
+    if settings.uses_embedded:  # whatever public URL is set: what it is promised stays on this machine
+        return FixedTunnel()
+    if settings.public_url is not None:
+        return FixedTunnel(settings.public_url)
+    if settings.delivery == "shared":
+        raise ConfigurationError(
+            "delivery='shared' needs the public URL of the receiver that stands alone.",
+            "Give it: connect(public_url='https://...') or AIJUPYTER_PUBLIC_URL.",
+        )
+    if is_local(server_url):
+        return FixedTunnel()
+    if settings.ngrok_token is not None:
+        return NgrokTunnel(settings.ngrok_token)
+    raise ConfigurationError(
+        f"{server_url} cannot reach this machine: there is no public URL for its answers.",
+        "Give your own: connect(public_url='https://...') or AIJUPYTER_PUBLIC_URL; or set NGROK_AUTHTOKEN for ngrok; "
+        "or do without, by status calls alone: connect(delivery='status').",
+    )
+
+
+def _closed(record: JobRecord) -> SessionClosedError:
+    return _goes_on(f"The session was closed while job {record.id} was {record.state}.", record)
+
+
+def _goes_on(problem: str, record: JobRecord) -> SessionClosedError:
+    return SessionClosedError(problem, f"Connect again, and it goes on by itself: ai.job({record.key!r}) waits for it.")

@@ -1,0 +1,278 @@
+"""Session: what a person holds. It owns the start and the stop of the parts that do the work."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_urlsafe
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from aijupyter import embedded
+from aijupyter.api.auth import Credentials
+from aijupyter.config import Secret, Settings
+from aijupyter.errors import (
+    CONNECT_AGAIN,
+    AIJupyterError,
+    JobError,
+    JobNotFoundError,
+    LocalExtraMissingError,
+    PortalError,
+    SessionClosedError,
+)
+from aijupyter.jobs.book import JobBook
+from aijupyter.jobs.job import Job
+from aijupyter.media import MediaSource, digest, dump_recording, is_url, open_local, shown_url, without_token
+from aijupyter.models import UNDER_WAY, JobRecord, JobState, Recording, now
+from aijupyter.portal import Portal
+from aijupyter.protocols import Ledger
+from aijupyter.session.batches import Batches
+from aijupyter.session.desk import SessionDesk
+from aijupyter.session.keeping import Keeping
+from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
+from aijupyter.session.verbs import Question
+
+if TYPE_CHECKING:
+    pass
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """What a session is doing. `server` is the API's address, `public_url` where deliveries are sent.
+
+    `answering` is False when the session is closed or its embedded service has ended.
+    """
+
+    open: bool
+    answering: bool
+    embedded: bool
+    server: str
+    public_url: str
+    receiver_url: str
+    ledger: str
+    under_way: int
+    models: str
+
+
+class Session(Batches, Keeping):
+    """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._book = JobBook()
+        self._portal = Portal()
+        self._lock = threading.Lock()
+        self._service: embedded.EmbeddedService | None = None
+        self._undo: list[Callable[[], object]] = []
+        self._desk = SessionDesk(self._portal, self._book)
+        self._pid = os.getpid()
+
+    def start(self) -> Self:
+        """Start everything, and undo all of it where a part cannot. Does nothing when open."""
+        with self._lock:
+            if self._desk.parts is None:
+                try:
+                    self._start()
+                except BaseException:
+                    self._stop()
+                    raise
+        return self
+
+    def close(self) -> None:
+        """Stop everything that `start` started. Jobs go on at the provider; waits for them end with an error."""
+        if self._portal.is_own_thread():
+            raise PortalError("A session cannot be closed from its own background thread.", "Close it from a cell.")
+        with self._lock:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def status(self) -> SessionStatus:
+        """What the session is doing now."""
+        parts, place = self._desk.parts, self.settings.ledger
+        service = self._service if parts else None
+        models = (service.models_state or {}).get("message", "not loaded yet") if service else ""
+        return SessionStatus(
+            open=parts is not None,
+            answering=parts is not None and (service is None or service.alive),
+            embedded=self.settings.uses_embedded,
+            server=parts.server.url if parts else self.settings.server_url,
+            public_url=parts.base_url if parts else "",
+            receiver_url=parts.receiver.url if parts else "",
+            ledger=shown_place(place),
+            under_way=parts.under_way if parts else 0,
+            models=str(models),
+        )
+
+    def __repr__(self) -> str:
+        status = self.status
+        where = "embedded AI service" if status.embedded else status.server
+        return f"<Session {'open' if status.open else 'closed'}: {where}, {status.under_way} jobs under way>"
+
+    def job(self, job_id: str) -> Job[Any]:
+        """Pick a job up again, by the provider's id or by our key. Raises JobNotFoundError."""
+        parts = self._desk.open_parts()
+        job = self._book.get(job_id)
+        if job is not None and not job.given_up:
+            return job
+        record = self._portal.call(parts.ledger.find, job_id)
+        if record is None:
+            raise JobNotFoundError(
+                f"The ledger holds no job {job_id!r}.", "ai.jobs() lists those it holds.", job_id=job_id
+            )
+        return self._handle(record)
+
+    def _ask(self, question: Question, media: MediaSource, *, keep: bool = True) -> Job[Any]:
+        """Write a question down and put it in line, or find the job that exists."""
+        parts = self._desk.open_parts()
+        key = str(uuid.uuid4())
+        recording = _open(media, parts.spool, question.encoding, key)
+        record = JobRecord(
+            key=key,
+            path=token_urlsafe(32),
+            server=parts.server.name,
+            account=parts.server.account,
+            operation=question.request.operation,
+            recording=recording.name,
+            options=question.request.options(),
+            state=JobState.WRITTEN,
+            created=now(),
+            media=dump_recording(recording),
+            host="" if recording.url else parts.owner.host,
+            fingerprint=question.fingerprint(digest(recording), parts.server.name),
+            owner=parts.owner.id,
+        )
+        try:
+            return self._portal.call(self._add, record, recording, question.fresh, keep)
+        except PortalError:
+            raise SessionClosedError("The session was closed.", CONNECT_AGAIN) from None
+
+    async def _add(self, record: JobRecord, recording: Recording, fresh: bool, keep: bool) -> Job[Any]:
+        parts = self._desk.open_parts()
+        try:
+            written = await parts.ledger.add(record, fresh=fresh)
+        except BaseException:
+            parts.recall(record.key)
+            raise
+        if written.key != record.key:
+            parts.recall(record.key)
+            return self._handle(written, keep=keep)
+        job = self._book.add(Job(written, self._desk, keep=keep))
+        token_left_out = recording.url is not None and without_token(recording.url) != recording.url
+        parts.begin(written, recording.url if token_left_out else None)
+        return job
+
+    def _failed_job(self, record: JobRecord) -> Job[Any]:
+        return Job(record, self._desk)
+
+    def _handle(self, record: JobRecord, *, keep: bool = True) -> Job[Any]:
+        """The handle on a job of the ledger."""
+        job = self._book.add(Job(record, self._desk, keep=keep))
+        job.update(record)
+        if record.state in UNDER_WAY and not self._desk.open_parts().serves(record):
+            job.fail(_elsewhere(record))
+        return job
+
+    def _forgotten(self, record: JobRecord) -> None:
+        job = self._book.get(record.key)
+        if job is not None:
+            job.fail(JobNotFoundError(f"Job {record.id} was forgotten.", "Ask again.", job_id=record.id))
+        self._portal.post(self._desk.open_parts().recall, record.key)
+
+    def _open_other(self, place: Path, *, new: bool) -> Ledger:
+        return other_ledger(place, new=new)
+
+    def _call(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+        return self._desk.call(function, *args)
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self._desk.open_parts().ledger
+
+    def _start(self) -> None:
+        server = self._find_server()
+        self._portal.start()
+        self._undo.append(self._portal.stop)
+        parts = Parts(self.settings, self._book, self._portal, server)
+        self._undo.append(lambda: self._portal.call(parts.close, timeout=STOP_SECONDS))
+        self._portal.call(parts.open, timeout=START_SECONDS)
+        atexit.register(self.close)
+        self._undo.append(lambda: atexit.unregister(self.close))
+        self._desk.parts = parts
+
+    def _stop(self) -> None:
+        self._desk.parts = None
+        if os.getpid() != self._pid:  # a forked copy must not undo what its parent uses
+            self._undo.clear()
+        while self._undo:
+            undo = self._undo.pop()
+            try:
+                undo()
+            except Exception:
+                log.exception("a part of the session could not be stopped")
+
+    def _find_server(self) -> Server:
+        settings = self.settings
+        if not settings.uses_embedded:
+            assert settings.client_id and settings.client_secret and settings.jwt  # noqa: S101, PT018  # checked by load
+            credentials = Credentials(settings.client_id, settings.client_secret, settings.jwt)
+            return Server(settings.server_url, account_of(credentials), settings.server_url, credentials)
+        if settings.engine == "local" and importlib.util.find_spec("faster_whisper") is None:
+            raise LocalExtraMissingError(
+                "The embedded AI service needs the packages of the 'local' extra.",
+                "Install them: pip install 'aijupyter[local]'. Or give an account's credentials: see the README.",
+            )
+        service = embedded.acquire(model=settings.model, engine=settings.engine)
+        self._service = service
+        self._undo.append(lambda: embedded.release(service))
+        self._undo.append(service.subscribe(self._hear))
+        credentials = Credentials(service.client_id, Secret(service.client_secret), Secret(service.jwt))
+        name = f"embedded:{settings.engine}:{settings.model}"
+        return Server(name, account_of(credentials), service.url, credentials)
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        """Take over what the embedded service tells. Called from its reader's thread."""
+        match event.get("event"):
+            case "progress":
+                job = self._book.get(str(event.get("jobId")))
+                if job is not None:
+                    job.advance(float(event.get("share") or 0.0))
+            case "gone" if self._desk.parts is not None:
+                with contextlib.suppress(AIJupyterError):
+                    self._portal.submit(self._desk.parts.mourn, str(event.get("message")))
+
+
+def _open(media: MediaSource, spool: Path, encoding: str | None, key: str) -> Recording:
+    if isinstance(media, str) and is_url(media):
+        return Recording(shown_url(media), "", encoding or "", url=media)
+    return open_local(media, spool=spool, encoding=encoding, spool_name=key)
+
+
+def _elsewhere(record: JobRecord) -> JobError:
+    return JobError(
+        f"Job {record.id} was asked of {record.server}, and this session is with another.",
+        f"Connect to that one, and ai.job({record.key!r}) waits for it.",
+        job_id=record.id,
+    )

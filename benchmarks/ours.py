@@ -1,0 +1,114 @@
+"""What stands behind the receiver in a session, without the provider: dispatcher, job handles, a ledger on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from aijupyter.jobs.book import JobBook
+from aijupyter.jobs.dispatch import Dispatcher
+from aijupyter.envelope import Envelope
+from aijupyter.jobs import Job
+from aijupyter.ledger.sqlite import SQLiteLedger
+from aijupyter.models import JobRecord, JobState, Operation, Selection, now
+from aijupyter.receiver.app import DELIVERY_PREFIX
+from aijupyter.receiver.server import Receiver
+
+OWNER = "benchmark"
+MAX_BODY = 64 << 20
+
+
+def make_record(number: int, state: JobState = JobState.SUBMITTED) -> JobRecord:
+    """A job of which the answer is awaited."""
+    key = str(uuid.uuid4())
+    return JobRecord(
+        key=key,
+        path=secrets.token_urlsafe(32),
+        server="https://platform.ringcentral.com",
+        operation=Operation.TRANSCRIBE,
+        recording=f"call-{number:06}.wav",
+        options={"languageCode": "en-US", "enableSpeakerDiarization": True},
+        state=state,
+        created=now(),
+        account="12345678",
+        fingerprint=secrets.token_hex(16),
+        owner=OWNER,
+        job_id=str(uuid.uuid4()),
+        submitted=now(),
+    )
+
+
+class Nobody:
+    """The session's side that no delivery needs: nothing is sent, nothing is lent."""
+
+    def __init__(self) -> None:
+        self.book = JobBook()
+
+    def recall(self, key: str) -> None:
+        """Nothing was lent."""
+
+    def changed(self, job: Job[Any]) -> None:
+        """As a session does."""
+        self.book.changed(job)
+
+    def read(self, record: JobRecord, envelope: Envelope) -> Any:  # noqa: ARG002
+        """The answer as it came."""
+        return envelope.raw
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(name)
+
+
+class Ours:
+    """A receiver that can be posted to."""
+
+    def __init__(self, path: Path) -> None:
+        self.ledger = SQLiteLedger(path)
+        self.desk: Any = Nobody()
+        self.dispatcher = Dispatcher(
+            ledger=self.ledger,
+            book=self.desk.book,
+            post=self.desk,
+            owner=OWNER,
+            expect=lambda _: None,
+            settled=lambda _: None,
+        )
+        self.receiver = Receiver(self.dispatcher, host="127.0.0.1", port=0, max_body=MAX_BODY)
+
+    async def __aenter__(self) -> Self:
+        await self.ledger.open()
+        await self.receiver.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.receiver.stop()
+        await self.ledger.close()
+
+    @property
+    def port(self) -> int:
+        """Where the receiver listens."""
+        return urlsplit(self.receiver.url).port or 0
+
+    async def prepare(self, number: int) -> list[str]:
+        """The paths of so many new jobs."""
+        records = await asyncio.gather(*(self.ledger.add(make_record(place)) for place in range(number)))
+        for record in records:
+            self.dispatcher.enqueue(record)
+            self.desk.book.add(Job(record, self.desk))
+        return [DELIVERY_PREFIX + record.path for record in records]
+
+    async def report(self) -> dict[str, Any]:
+        """What was kept, for the check that nothing was lost: jobs in all, jobs answered, what the receiver counted."""
+        succeeded = Selection(states=frozenset({JobState.SUCCEEDED}))
+        return {
+            "jobs": await self.ledger.count(Selection()),
+            "answered": await self.ledger.count(succeeded),
+            "counts": {str(outcome): number for outcome, number in self.receiver.counts.items()},
+        }

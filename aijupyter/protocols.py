@@ -116,8 +116,11 @@ class Ledger(Protocol):
         """The owner takes care of nothing any more: its jobs are for whoever claims next. Idempotent."""
 
     async def forget(self, keys: Collection[str]) -> int:
-        """Remove jobs with their answers, repeats, strays and history, for good: not even the storage's free space
-        holds them. How many there were. Their paths stay known as ours, as digests.
+        """Remove jobs with their answers, repeats, strays and history, for good. How many there were. Their paths stay
+        known as ours, as digests.
+
+        A file's free space and log do not hold them any more (the log, as soon as no reader elsewhere is in the way).
+        A server reuses their space; its own log, copies and free space may hold them for a while.
         """
 
     async def forget_strays(self) -> int:
@@ -125,7 +128,8 @@ class Ledger(Protocol):
 
     async def trim(self, *, before: datetime | None = None, to_bytes: int | None = None) -> int:
         """Forget the jobs that ended before a time, then the longest ended ones until the answers fit into so many
-        bytes. Jobs under way and unconfirmed ones stay. How many were forgotten.
+        bytes. Jobs under way and unconfirmed ones stay. How many were forgotten. This goes in steps, each atomic, and
+        deliveries are written in between.
         """
 
     async def size(self) -> int:

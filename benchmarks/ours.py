@@ -10,12 +10,14 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from aijupyter.jobs.book import JobBook
-from aijupyter.jobs.dispatch import Dispatcher
 from aijupyter.envelope import Envelope
 from aijupyter.jobs import Job
+from aijupyter.jobs.book import JobBook
+from aijupyter.jobs.dispatch import Dispatcher
+from aijupyter.jobs.reconcile import Reconciler
 from aijupyter.ledger.sqlite import SQLiteLedger
-from aijupyter.models import JobRecord, JobState, Operation, Selection, now
+from aijupyter.media import dump_recording
+from aijupyter.models import JobRecord, JobState, Operation, Recording, Selection, now
 from aijupyter.receiver.app import DELIVERY_PREFIX
 from aijupyter.receiver.server import Receiver
 
@@ -36,6 +38,10 @@ def make_record(number: int, state: JobState = JobState.SUBMITTED) -> JobRecord:
         state=state,
         created=now(),
         account="12345678",
+        media=dump_recording(
+            Recording(f"call-{number:06}.wav", "audio/wav", "Wav", Path(f"/calls/call-{number:06}.wav"))
+        ),
+        host="notebook",
         fingerprint=secrets.token_hex(16),
         owner=OWNER,
         job_id=str(uuid.uuid4()),
@@ -48,6 +54,10 @@ class Nobody:
 
     def __init__(self) -> None:
         self.book = JobBook()
+
+    async def ask(self, job_id: str) -> bytes:
+        """Nobody asks within an hour."""
+        raise AssertionError(job_id)
 
     def recall(self, key: str) -> None:
         """Nothing was lent."""
@@ -75,9 +85,10 @@ class Ours:
             book=self.desk.book,
             post=self.desk,
             owner=OWNER,
-            expect=lambda _: None,
-            settled=lambda _: None,
+            expect=self._expect,
+            settled=self._settled,
         )
+        self.reconciler = Reconciler(inbox=self.dispatcher, ask=self.desk.ask, owner=OWNER, seconds=3600)
         self.receiver = Receiver(self.dispatcher, host="127.0.0.1", port=0, max_body=MAX_BODY)
 
     async def __aenter__(self) -> Self:
@@ -91,6 +102,12 @@ class Ours:
         await self.receiver.stop()
         await self.ledger.close()
 
+    def _expect(self, record: JobRecord) -> None:
+        self.reconciler.expect(record)
+
+    def _settled(self, key: str) -> None:
+        self.reconciler.settled(key)
+
     @property
     def port(self) -> int:
         """Where the receiver listens."""
@@ -100,9 +117,16 @@ class Ours:
         """The paths of so many new jobs."""
         records = await asyncio.gather(*(self.ledger.add(make_record(place)) for place in range(number)))
         for record in records:
-            self.dispatcher.enqueue(record)
-            self.desk.book.add(Job(record, self.desk))
+            self.hold(record)
         return [DELIVERY_PREFIX + record.path for record in records]
+
+    def hold(self, record: JobRecord) -> Job[Any]:
+        """All that a session has of a job whose answer is awaited: its handle, its path, its place among the silent."""
+        job = self.desk.book.add(Job(record, self.desk, keep=False))
+        self.dispatcher.enqueue(record)
+        self.dispatcher.line.leave(record.key)  # it was sent
+        self.reconciler.expect(record)
+        return job
 
     async def report(self) -> dict[str, Any]:
         """What was kept, for the check that nothing was lost: jobs in all, jobs answered, what the receiver counted."""

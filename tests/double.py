@@ -74,6 +74,8 @@ class Plan:
     """The answer instead of the usual one; a callable gets the fetched recording."""
     slow: float = 0
     """So many seconds pass before the recording is fetched."""
+    late: float = 0
+    """So many seconds pass after the recording was fetched."""
     stall: float = 0
     """So many seconds pass between taking a submission and answering it."""
     forget: bool = False
@@ -246,6 +248,7 @@ class ProviderDouble:
         await asyncio.sleep(self.plan.slow)
         recording = await self._fetch(body)
         self.fetched[job_id] = recording
+        await asyncio.sleep(self.plan.late)
         job = self.jobs[job_id]
         job["completionTime"] = _time()
         job["status"] = "Fail" if self.plan.fail else "Success"

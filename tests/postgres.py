@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 USER = "tester"
-PASSWORD = "geheim-7f3a/@x"  # noqa: S105  # of a cluster that lives for a minute; it needs encoding in a URL
+PASSWORD = "geheim-7f3a/@x"  # of a cluster that lives for a minute; it needs encoding in a URL
 ENCODED = "geheim-7f3a%2F%40x"
 SECONDS = 60.0
 
@@ -55,7 +55,7 @@ class Server:
 
     def execute(self, statement: str, database: str = "postgres") -> None:
         """One statement, as the cluster's owner."""
-        import psycopg
+        import psycopg  # noqa: PLC0415  # an extra
 
         with psycopg.connect(self.url(database), autocommit=True) as db:
             db.execute(statement.encode())
@@ -101,10 +101,12 @@ def postgres_server() -> Iterator[Server]:
 def find_programs() -> Path:
     """The folder of initdb and pg_ctl: Debian keeps them out of PATH."""
     try:
-        import psycopg  # noqa: F401
+        import psycopg  # noqa: F401, PLC0415  # an extra
     except ImportError as error:
         raise PostgresMissingError("psycopg is not installed: pip install 'aijupyter[postgres]'") from error
-    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    candidates = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True
+    )
     if found := shutil.which("initdb"):
         candidates.append(Path(found).resolve().parent)
     for folder in candidates:

@@ -76,7 +76,7 @@ class Database(ABC):
     def explain(self, error: Exception) -> LedgerError | None:
         """What to tell a person about the storage's error; None for an error that is not the storage's."""
 
-    def exclude(self, name: str) -> None:
+    def exclude(self, name: str) -> None:  # noqa: B027  # most need not do anything
         """Keep others that name the same out, until the transaction ends. Not needed where writers come one by one."""
 
     def seconds(self, at: datetime) -> float:
@@ -95,7 +95,7 @@ class Database(ABC):
     def deafen(self) -> None:
         """End that. Idempotent."""
 
-    def look(self) -> None:
+    def look(self) -> None:  # noqa: B027  # most need not do anything
         """Look for what others changed, where the storage does not say it by itself."""
 
     @property

@@ -31,8 +31,6 @@ STRAYS_KEPT = 1000
 STRAY_BYTES_KEPT = 256 << 20
 """Strays beyond this are dropped, the oldest first."""
 
-PACK_STEP_BYTES = 256 << 10
-
 _ENDS = {Outcome.SUCCESS: JobState.SUCCEEDED, Outcome.FAIL: JobState.FAILED}
 _RUNS_FROM = {JobState.WRITTEN, JobState.SENDING, JobState.SUBMITTED, JobState.UNCONFIRMED}
 _ANSWERED = {DeliverySource.WEBHOOK: "answered by webhook", DeliverySource.STATUS: "answered by the status call"}
@@ -61,21 +59,17 @@ def store(db: Database, kept: Sequence[tuple[str, Delivery, bool]], *, pack_now:
     db.do(f"INSERT INTO deliveries ({columns}) VALUES {places(len(kept), 8)}", values)  # noqa: S608  # constants
 
 
-def pack_some(db: Database) -> None:
-    """Pack a few of the bodies that were stored in haste; `pack_due` says whether there are more."""
-    waiting = db.rows("SELECT id, size FROM deliveries WHERE packing = 2 ORDER BY id LIMIT 64")
-    taken, total = [], 0
-    for number, size in waiting:
-        if taken and total + size > PACK_STEP_BYTES:
-            break
-        taken.append(number)
-        total += size
-    for number in taken:
-        for (body,) in db.rows("SELECT body FROM deliveries WHERE id = ? AND packing = 2", (number,)):
-            packing, size, packed = pack(bytes(body), now=True)
-            change = "UPDATE deliveries SET packing = ?, size = ?, body = ? WHERE id = ? AND packing = 2"
-            db.do(change, (packing, size, packed, number))
-    db.pack_due = len(taken) < len(waiting) or len(waiting) == 64  # noqa: PLR2004  # the query's limit
+def pack_one(db: Database) -> None:
+    """Pack one of the bodies that were stored in haste; `pack_due` says whether there may be more.
+
+    One at a time, so that a delivery that comes meanwhile does not wait long.
+    """
+    waiting = db.rows("SELECT id, body FROM deliveries WHERE packing = 2 ORDER BY id LIMIT 1")
+    for number, body in waiting:
+        packing, size, packed = pack(bytes(body), now=True)
+        change = "UPDATE deliveries SET packing = ?, size = ?, body = ? WHERE id = ? AND packing = 2"
+        db.do(change, (packing, size, packed, number))
+    db.pack_due = bool(waiting)
 
 
 def answer(db: Database, key: str) -> bytes | None:
@@ -185,8 +179,9 @@ class _Desk:
         self.changed[kept.record.key] = kept
 
     def write(self) -> None:
-        together = sum(len(delivery.body) for delivery in self.deliveries)
-        store(self.db, self.bodies, pack_now=together <= PACK_AT_ONCE_BYTES)
+        # zlib gives the interpreter away for each body, and a busy cell takes 5 ms to give it back.
+        short = [len(delivery.body) <= PACK_AT_ONCE_BYTES for delivery in self.deliveries]
+        store(self.db, self.bodies, pack_now=short == [True])
         journal.save(self.db, self.changed.values())
         journal.note(self.db, self.steps)
         if self.strays:

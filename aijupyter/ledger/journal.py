@@ -30,9 +30,9 @@ CAUSES = {
 """What is written where the caller does not say why."""
 
 _SELECT = f"SELECT {', '.join(KEPT_FIELDS)} FROM jobs WHERE "  # noqa: S608  # constants
-_INSERT = f"INSERT INTO jobs ({', '.join(KEPT_FIELDS)}) VALUES "
+_INSERT = f"INSERT INTO jobs ({', '.join(KEPT_FIELDS)}) VALUES "  # noqa: S608  # constants
 _UPDATE_ONE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE key = ?"  # noqa: S608  # constants
-_UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = v.column{n}' for n, name in enumerate(CHANGING, 2))} FROM (VALUES "  # noqa: S608  # constants
+_UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = v.column{n}' for n, name in enumerate(CHANGING, 2))}"  # noqa: S608  # constants
 _NOTE = "INSERT INTO history (job, at, state, cause, writer) VALUES "
 
 
@@ -67,7 +67,7 @@ def save(db: Database, jobs: Iterable[Kept]) -> None:
     if count == 1:
         db.do(_UPDATE_ONE, [*rows[1:], rows[0]])
     elif count:
-        db.do(f"{_UPDATE}{places(count, len(CHANGING) + 1)}) AS v WHERE jobs.key = v.column1", rows)
+        db.do(f"{_UPDATE} FROM (VALUES {places(count, len(CHANGING) + 1)}) AS v WHERE jobs.key = v.column1", rows)
 
 
 def note(db: Database, steps: Sequence[Step]) -> None:

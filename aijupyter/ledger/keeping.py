@@ -33,7 +33,7 @@ def _forget(db: Database, keys: list[str]) -> int:
     digests = [digest(path) for (path,) in db.rows(f"SELECT path FROM jobs WHERE key IN {these}{lock}", keys)]  # noqa: S608  # constants
     if not digests:
         return 0
-    known = f"INSERT INTO forgotten (digest) VALUES {places(len(digests), 1)} ON CONFLICT (digest) DO NOTHING"
+    known = f"INSERT INTO forgotten (digest) VALUES {places(len(digests), 1)} ON CONFLICT (digest) DO NOTHING"  # noqa: S608  # constants
     db.do(known, digests)
     for table in ("deliveries", "strays", "history"):
         db.do(f"DELETE FROM {table} WHERE job IN {these}", keys)  # noqa: S608  # constants

@@ -75,7 +75,7 @@ class Listener:
 
     def _follow(self, db: psycopg.Connection[Any]) -> None:
         while not self._stopping.is_set():
-            ready, *_ = select.select([db, self._woken], [], [], CHECK_SECONDS)
+            ready, *_ = select.select([db.fileno(), self._woken.fileno()], [], [], CHECK_SECONDS)
             if not ready:
                 self._seen = db.execute("SELECT COALESCE(MAX(id), 0) FROM history").fetchall()[0][0]
             told = [notify.payload.partition(" ") for notify in db.notifies(timeout=0)]

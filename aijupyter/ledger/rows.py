@@ -30,8 +30,11 @@ RAW, PACKED, LATER = 0, 1, 2
 """How a body lies there: as it came, by zlib, or as it came until there is time to pack it."""
 
 PACK_FROM_BYTES = 1024
+PACK_LATER_FROM_BYTES = 4096
+"""A shorter body is not worth a transaction of its own."""
+
 PACK_AT_ONCE_BYTES = 32 << 10
-"""Bodies that come together and are more than this are packed when nobody waits."""
+"""A body that comes alone and is no longer than this is packed at once, others when nobody waits."""
 
 _RECORD = attrgetter(*FIELDS)
 
@@ -108,7 +111,7 @@ def pack(body: bytes, *, now: bool) -> tuple[int, int, bytes]:
     if len(body) <= PACK_FROM_BYTES:
         return RAW, len(body), body
     if not now:
-        return LATER, len(body), body
+        return (LATER if len(body) > PACK_LATER_FROM_BYTES else RAW), len(body), body
     packed = zlib.compress(body, 1)
     return (PACKED, len(packed), packed) if len(packed) < len(body) else (RAW, len(body), body)
 

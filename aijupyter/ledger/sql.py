@@ -213,22 +213,25 @@ class SQLLedger:
         run_calls(self._db, calls)
 
     def _tick(self, idle: bool) -> float | None:
-        """What is done when nothing waits, and looking for news also when something does."""
+        """What is done when nothing waits, and every now and then also when something does."""
         db = self._db
+        elapsed = time.monotonic() - self._ticked
+        wanted = db.must_look or db.scrub_due or db.pack_due
+        if not wanted or (elapsed < LOOK_SECONDS and not idle):
+            return max(LOOK_SECONDS - elapsed, 0.0) if wanted else None
+        self._ticked = time.monotonic()
+        packed = db.pack_due
         try:
-            if db.must_look and (idle or time.monotonic() - self._ticked >= LOOK_SECONDS):
-                self._ticked = time.monotonic()
+            if db.must_look:
                 db.look()
-            if idle and db.scrub_due:
+            if db.scrub_due:
                 db.scrub()
-            if idle and db.pack_due:
+            if db.pack_due:
                 _pack(db)
         except Exception as error:  # noqa: BLE001  # it is tried again
             log.debug("Housekeeping of the ledger %s: %s", db.name, type(error).__name__)
             return LOOK_SECONDS
-        if idle and db.pack_due:
-            return PACK_PAUSE_SECONDS
-        return LOOK_SECONDS if db.must_look or db.scrub_due or db.pack_due else None
+        return PACK_PAUSE_SECONDS if packed and idle else LOOK_SECONDS
 
     def _tell(self, keys: Sequence[str]) -> None:
         for watcher in self._watchers:
@@ -253,7 +256,7 @@ def _close(db: Database) -> None:
 def _pack(db: Database) -> None:
     db.begin()
     try:
-        deliveries.pack_some(db)
+        deliveries.pack_one(db)
         db.commit()
     except BaseException:
         db.rollback()

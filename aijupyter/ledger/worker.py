@@ -77,7 +77,7 @@ class Worker:
     def submit(self, call: Call) -> asyncio.Future[Any]:
         """Queue a call, from its loop's thread.
 
-        The calls of one turn of the loop are sent together: each waking of the thread can cost 5 ms when a cell is busy.
+        The calls of one turn of the loop are sent together: each waking of the thread can cost 5 ms while a cell works.
         """
         loop = call.future.get_loop()
         fresh = self._fresh.setdefault(loop, [])

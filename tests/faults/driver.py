@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -87,9 +89,18 @@ def shown(job: Any) -> dict[str, Any]:
         return row | {"text": None, "problem": type(error).__name__, "words": str(error)}
 
 
+def listen(told_to_end: threading.Event) -> None:
+    """A line says that this may end; where the other end is gone, nobody is left to work for."""
+    if not sys.stdin.readline():
+        os._exit(1)
+    told_to_end.set()
+
+
 def main() -> None:
     """Do as the order says."""
     order = json.loads(sys.argv[1])
+    told_to_end = threading.Event()
+    threading.Thread(target=listen, args=(told_to_end,), daemon=True).start()
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     with patiently(lambda: aijupyter.connect(env_file=None, **order["connect"])) as ai:
@@ -97,7 +108,7 @@ def main() -> None:
         if order["mode"] == "work":
             jobs = ask(ai, sorted(Path(order["recordings"]).glob("*.wav")), order["seconds"])
             say(ended=len(jobs))
-            sys.stdin.readline()
+            told_to_end.wait()
         else:
             jobs = [ai.job(key) for key in ai.jobs()["key"]]
         told = {"jobs": [shown(job) for job in jobs], "strays": len(ai.strays())}

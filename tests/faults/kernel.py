@@ -22,8 +22,9 @@ END_SECONDS = 60.0
 class Kernel:
     """One life. `said` holds the last value of each thing that it told, `again` how often it had to ask again."""
 
-    def __init__(self, order: dict[str, Any], log: Path) -> None:
+    def __init__(self, order: dict[str, Any], log: Path, extra: dict[str, str]) -> None:
         self._order = order
+        self._extra = extra
         self._log = log
         self.said: dict[str, Any] = {}
         self.again = 0
@@ -31,7 +32,7 @@ class Kernel:
         self.gone = asyncio.Event()
 
     async def start(self) -> None:
-        """Start it, without any setting of ours in its environment."""
+        """Start it, without any setting of ours in its environment, but with what is extra."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("RC_", "NGROK_", "AIJUPYTER_"))}
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -41,7 +42,7 @@ class Kernel:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment,
+                env=environment | self._extra,
                 limit=LINE_BYTES,
             )
         self._hearing = asyncio.create_task(self._hear())

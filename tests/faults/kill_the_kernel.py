@@ -105,7 +105,7 @@ def make_recordings(folder: Path, count: int) -> dict[str, str]:
 @contextlib.contextmanager
 def kernel(environment: dict[str, str]) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
     """A real Jupyter kernel with its client; gone at the end, whatever happens."""
-    manager = KernelManager(kernel_name="python3")
+    manager = KernelManager(kernel_name="python3", transport="ipc" if os.name == "posix" else "tcp")
     manager.start_kernel(env=environment)
     client = manager.blocking_client()
     client.start_channels()

@@ -70,8 +70,9 @@ class Course:
 class Event:
     """What happens to the kernel or to its disk when so large a share of the recordings has been submitted.
 
-    `kind` is kill, full or locked. A kill waits `seconds` before it strikes, the others last so long. `port` says how
-    the next kernel listens: fixed, where the old delivery URLs live again, or free, where they are dead.
+    `kind` is kill, full, locked or clock. A kill waits `seconds` before it strikes, a full disk and a lock last so
+    long, a clock is wrong by so much from then on. `port` says how the next kernel listens: fixed, where the old
+    delivery URLs live again, or free, where they are dead.
     """
 
     at: float
@@ -135,7 +136,7 @@ def _course(chance: random.Random, answer: str, delivery: str) -> Course:
         answer,
         delivery,
         fails=delivery not in {"forgotten", "forgotten-late"} and chance.random() < 0.03,
-        late_fetch=chance.random() < 0.1,
+        late_fetch="forgotten" not in delivery and chance.random() < 0.1,
         delay=chance.uniform(2.0, 6.0) if late else chance.uniform(0.0, 0.4),
         skew=timedelta(hours=chance.uniform(-400, 400)) if wrong else timedelta(),
         zone=chance.choice(ZONES) if wrong else "Z",
@@ -150,7 +151,7 @@ def _strike(chance: random.Random, courses: list[Course], count: int, change: Ca
 
 
 def _events(chance: random.Random, *, long: bool) -> list[Event]:
-    """Kills, a full disk and a locked ledger, each at a random moment of its own part of the way."""
+    """Kills, a full disk, a locked ledger and a wrong clock, each at a random moment of its own part of the way."""
     kills = chance.randint(4, 5) if long else 3
     ports = ["free", "fixed", *chance.choices(["free", "fixed"], k=kills)][:kills]
     events = [
@@ -165,4 +166,6 @@ def _events(chance: random.Random, *, long: bool) -> list[Event]:
         Event((part + chance.uniform(0.1, 0.8)) / len(faults), kind, seconds)
         for part, (kind, seconds) in enumerate(faults)
     ]
+    hours = [chance.uniform(2, 100), chance.uniform(-100, -2), 0.0]
+    events += [Event((part + chance.random()) / 3, "clock", 3600 * wrong) for part, wrong in enumerate(hours)]
     return sorted(events, key=lambda event: event.at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -41,6 +42,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="fewer kills, no 30 s of silence, no long lock")
     parser.add_argument("--json", action="store_true", help="the counts as JSON as well")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the disk is given back then too
     wrong = 0
     for seed in options.seed or [secrets.randbelow(10**6)]:
         sys.stdout.write(f"storm with seed {seed} ...\n")

@@ -84,7 +84,7 @@ def test_a_plan_is_its_seeds() -> None:
     assert {course.answer for course in courses} == set(ANSWERS)
     assert {course.delivery for course in courses} == set(DELIVERIES)
     assert sum(course.big for course in courses) == 2
-    assert {event.kind for event in make_plan(1, 300).events} == {"kill", "full", "locked"}
+    assert {event.kind for event in make_plan(1, 300).events} == {"kill", "full", "locked", "clock"}
 
 
 def test_a_recording_tells_its_number() -> None:

@@ -15,7 +15,7 @@ from aijupyter.ledger.deliveries import REPEATS_KEPT
 from aijupyter.models import JobRecord, JobState, Selection, Verdict
 from aijupyter.protocols import Ledger
 
-pytest_plugins = ("ledgers",)
+pytest_plugins = ("ledger_fixtures",)
 
 Make = Callable[[], Ledger]
 

@@ -10,7 +10,7 @@ from aijupyter.ledger import deliveries
 from aijupyter.models import DeliverySource, JobState, Transition, Verdict
 from aijupyter.protocols import Ledger
 
-pytest_plugins = ("ledgers",)
+pytest_plugins = ("ledger_fixtures",)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,7 @@ async def test_a_failure_says_why(ledger: Ledger) -> None:
     error = load_error(receipt.record.error)
     assert isinstance(error, JobFailedError)
     assert error.faults == (Fault("CAI-101", "No speech.", "contentUri"),)
-    assert error.problem == (
-        "Job p-1 (analyze 'Gespräch 1.wav') failed: CAI-101: No speech. (parameter contentUri)"
-    )
+    assert error.problem == ("Job p-1 (analyze 'Gespräch 1.wav') failed: CAI-101: No speech. (parameter contentUri)")
     assert (error.job_id, receipt.record.media) == ("p-1", None)
 
 

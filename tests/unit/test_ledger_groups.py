@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from aijupyter.ledger.sqlite import SQLiteLedger
 from aijupyter.models import JobState, Selection, Verdict
 from aijupyter.protocols import Ledger
 
-pytest_plugins = ("ledgers",)
+pytest_plugins = ("ledger_fixtures",)
 
 WRITER = """
 import asyncio, sys
@@ -83,8 +84,6 @@ async def test_a_group_that_fails_wholly_is_done_one_by_one(tmp_path: Path) -> N
 
 
 def _execute(path: Path, statement: str) -> list[Any]:
-    import sqlite3
-
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         return db.execute(statement).fetchall()
 
@@ -203,7 +202,7 @@ async def test_a_closed_ledger_that_is_watched(make: Callable[[], Ledger], ledge
 
 
 def test_a_busy_cell(tmp_path: Path) -> None:
-    """While the main thread runs a loop of pure Python, deliveries are acknowledged within a tenth of a second or so."""
+    """While the main thread runs a loop of pure Python, deliveries are acknowledged soon all the same."""
     slowest: list[float] = []
     thread = threading.Thread(target=lambda: slowest.append(asyncio.run(_deliver(tmp_path / "ledger.db"))))
     thread.start()

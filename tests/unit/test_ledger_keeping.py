@@ -13,9 +13,9 @@ from aijupyter.ledger.sqlite import SQLiteLedger
 from aijupyter.models import JobState, JobSummary, Operation, Selection, Verdict
 from aijupyter.protocols import Ledger
 
-pytest_plugins = ("ledgers",)
+pytest_plugins = ("ledger_fixtures",)
 
-SECRET = "Passwort-Marmelade-4711"  # noqa: S105  # a word to look for
+SECRET = "Passwort-Marmelade-4711"  # a word to look for
 
 
 async def fill(ledger: Ledger, count: int, *, text: str = "x") -> None:
@@ -76,14 +76,18 @@ async def test_what_was_forgotten_is_in_no_file(tmp_path: Path) -> None:
     await ledger.open()
     await ledger.add(record("k-0", recording=f"{SECRET}.wav", media=SECRET))
     await fill_with(ledger, SECRET)
-    assert SECRET.encode() in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert SECRET.encode() in all_bytes(tmp_path)
     assert await ledger.forget(["k-0", "k-1"]) == 2
     assert await ledger.forget_strays() == 0
-    for file in tmp_path.iterdir():
-        assert SECRET.encode() not in file.read_bytes()
-        assert b"path-of-k-1" not in file.read_bytes()
+    assert SECRET.encode() not in all_bytes(tmp_path)
+    assert b"path-of-k-1" not in all_bytes(tmp_path)
     await ledger.close()
     assert SECRET.encode() not in ledger.path.read_bytes()
+
+
+def all_bytes(folder: Path) -> bytes:
+    """What is in all files of a folder."""
+    return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
 async def fill_with(ledger: Ledger, text: str) -> None:

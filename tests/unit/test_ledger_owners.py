@@ -12,7 +12,7 @@ from aijupyter.errors import JobExpiredError, load_error
 from aijupyter.models import JobRecord, JobState, Owner, Selection
 from aijupyter.protocols import LEASE_SECONDS, Ledger
 
-pytest_plugins = ("ledgers",)
+pytest_plugins = ("ledger_fixtures",)
 
 ME = Owner("me", "https://api.example", "", "my-host")
 YOU = replace(ME, id="you", host="your-host")

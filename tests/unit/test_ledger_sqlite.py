@@ -14,8 +14,8 @@ import pytest
 from aijupyter.envelope import parse_envelope
 from aijupyter.errors import LedgerError
 from aijupyter.ledger.database import Database
-from aijupyter.ledger.migrations import MIGRATIONS
 from aijupyter.ledger.deliveries import REPEATS_KEPT
+from aijupyter.ledger.migrations import MIGRATIONS
 from aijupyter.ledger.sqlite import SQLiteLedger
 from aijupyter.ledger.worker import Kind
 from aijupyter.models import Delivery, DeliverySource, JobRecord, JobState, Operation
@@ -76,7 +76,9 @@ async def test_the_file_is_as_durable_as_documented(tmp_path: Path) -> None:
     await ledger.open()
 
     def pragmas(db: Database) -> list[object]:
-        return [db.rows(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")]
+        return [
+            db.rows(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+        ]
 
     assert await ledger._do(Kind.READ, pragmas) == ["wal", 2, 1, 1]
     await ledger.close()

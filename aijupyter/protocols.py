@@ -71,7 +71,7 @@ class Ledger(Protocol):
 
         A job that has ended keeps its state and error; ids are filled in where they are missing all the same, for an
         answer can come before the 202 that names the job. A running job does not become submitted again. A job that is
-        written again loses its ids, for it will be sent anew; one that ends loses its `media`.
+        written again loses its ids, for it will be sent anew; one that ends loses its `media`. Raises JobNotFoundError.
         """
 
     async def expects(self, path: str) -> bool:

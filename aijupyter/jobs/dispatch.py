@@ -13,6 +13,7 @@ from aijupyter.api.transport import Attempt
 from aijupyter.envelope import Envelope
 from aijupyter.errors import (
     AIJupyterError,
+    JobNotFoundError,
     LedgerError,
     NoAnswerError,
     ProviderError,
@@ -23,6 +24,7 @@ from aijupyter.errors import (
     dump_error,
 )
 from aijupyter.jobs.book import JobBook
+from aijupyter.jobs.job import Job
 from aijupyter.jobs.line import Line
 from aijupyter.models import Delivery, JobRecord, JobState, Verdict, now
 from aijupyter.protocols import Ledger
@@ -88,7 +90,7 @@ class Dispatcher:
         self._expect = expect
         self._settled = settled
         self.line = Line()
-        self._paths: dict[str, str] = {}
+        self._gave_up: Callable[[JobRecord], SessionClosedError] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._reached = False
 
@@ -104,8 +106,7 @@ class Dispatcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def enqueue(self, record: JobRecord) -> None:
-        """Put a written job in line, and expect its answer."""
-        self._paths[record.path] = record.key
+        """Put a written job in line."""
         self.line.put(record.key)
 
     async def _send_all(self) -> None:
@@ -158,7 +159,7 @@ class Dispatcher:
         state, cause = (JobState.UNCONFIRMED, "sent, and the session closed before the answer came")
         if error is None:
             state, cause = JobState.WRITTEN, "the session closed before it was sent"
-        with suppress(LedgerError):
+        with suppress(LedgerError, JobNotFoundError):
             self.take_over(await self._write(key, state, cause, error, only_from={JobState.SENDING}))
 
     async def _unreachable(self, key: str, error: ProviderUnreachableError) -> None:
@@ -168,7 +169,7 @@ class Dispatcher:
         if not self._reached or outage > OUTAGE_SECONDS:
             await self._end(key, JobState.FAILED, error, "the API could not be reached")
             return
-        with suppress(LedgerError):
+        with suppress(LedgerError, JobNotFoundError):
             waits = "the API could not be reached"
             self.take_over(await self._write(key, JobState.WRITTEN, waits, only_from={JobState.SENDING}))
         self._again(key, error)
@@ -196,6 +197,8 @@ class Dispatcher:
         """Write a step down, however long that takes: those who wait are told at once."""
         try:
             self.take_over(await self._write(key, state, cause, error, job_id=job_id, request_id=request_id))
+        except JobNotFoundError:
+            log.info("job %s was forgotten before it became %s", key, state)
         except LedgerError as failure:
             log.warning("a step of job %s could not be written down yet: %s", key, failure)
             job = self._book.get(key)
@@ -218,7 +221,8 @@ class Dispatcher:
             await asyncio.sleep(PATIENCE[min(tries, len(PATIENCE) - 1)])
             tries += 1
             with suppress(LedgerError):
-                self.take_over(await self._write(key, state, cause, error, job_id=job_id, request_id=request_id))
+                with suppress(JobNotFoundError):
+                    self.take_over(await self._write(key, state, cause, error, job_id=job_id, request_id=request_id))
                 return
 
     async def _write(
@@ -229,7 +233,7 @@ class Dispatcher:
 
     async def expects(self, path: str) -> bool:
         """Whether a delivery path belongs to a job, or did."""
-        return path in self._paths or await self._ledger.expects(path)
+        return await self._ledger.expects(path)
 
     async def accept(self, delivery: Delivery) -> Verdict:
         """Write a delivery down, then wake whoever waits for it."""
@@ -253,8 +257,11 @@ class Dispatcher:
     async def reload(self, key: str) -> JobRecord | None:
         """Take over what the ledger says of a job."""
         record = await self._ledger.find(key)
+        job = self._book.get(key)
         if record is not None:
             self.take_over(record)
+        elif job is not None:
+            job.fail(JobNotFoundError(f"Job {job.id} was forgotten.", "Ask again.", job_id=job.id))
         return record
 
     async def cancel(self, key: str) -> bool:
@@ -274,9 +281,15 @@ class Dispatcher:
         await self._end(key, JobState.EXPIRED, error, "no longer known to the provider")
 
     def give_up(self, error: Callable[[JobRecord], SessionClosedError]) -> None:
-        """End every wait: the jobs go on, but nobody here would notice."""
+        """End every wait, also those to come: the jobs go on, but nobody here would notice."""
+        self._gave_up = error
         for job in self._book.under_way():
             job.fail(error(job.record))
+
+    def attend(self, job: Job[Any]) -> None:
+        """See to it that a wait for the job ends, also where this session has given up."""
+        if self._gave_up is not None and not job.state.final:
+            job.fail(self._gave_up(job.record))
 
     def take_over(self, record: JobRecord, envelope: Envelope | None = None) -> None:
         """Do what a job's new state asks for, and tell whoever waits."""
@@ -286,9 +299,8 @@ class Dispatcher:
             job.update(record, envelope)
 
     def _follow(self, record: JobRecord) -> None:
-        """What a job's state means for its loan, its path and its status calls."""
+        """What a job's state means for its loan and its status calls."""
         if record.state.final:
-            self._paths.pop(record.path, None)
             self._post.recall(record.key)
             self._settled(record.key)
         elif record.job_id is not None and record.owner == self._owner:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from aijupyter.errors import LedgerError
+from aijupyter.errors import JobNotFoundError
 from aijupyter.ledger import journal, owners
 from aijupyter.ledger.database import Database
 from aijupyter.ledger.rows import Kept, listed, plain
@@ -53,7 +53,7 @@ def advance(
     """Move the job on; `ids` are the provider's for it and for the request."""
     found = journal.read(db, "key = ?", (key,), change=True)
     if not found:
-        raise LedgerError(f"The ledger holds no job {key}.", "ai.jobs() lists those it holds.", path=db.name)
+        raise JobNotFoundError(f"The ledger holds no job {key}.", "ai.jobs() lists those it holds.", job_id=key)
     kept = found[0]
     before = kept.record
     moves = not before.state.final and (only_from is None or before.state in only_from)

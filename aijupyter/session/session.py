@@ -180,6 +180,7 @@ class Session(Batches, Keeping):
             parts.recall(record.key)
             return self._handle(written, keep=keep)
         job = self._book.add(Job(written, self._desk, keep=keep))
+        parts.dispatcher.attend(job)
         token_left_out = recording.url is not None and without_token(recording.url) != recording.url
         parts.begin(written, recording.url if token_left_out else None)
         return job
@@ -193,6 +194,7 @@ class Session(Batches, Keeping):
         job.update(record)
         if record.state in UNDER_WAY and not self._desk.open_parts().serves(record):
             job.fail(_elsewhere(record))
+        self._desk.open_parts().dispatcher.attend(job)
         return job
 
     def _forgotten(self, record: JobRecord) -> None:

@@ -67,7 +67,7 @@ async def test_run_all_is_free(ai: Session, double: ProviderDouble, wav: Path) -
     first = ai.transcribe(wav)
     assert ai.transcribe(str(wav)) is first
     await first
-    with wav.open("rb") as file:  # noqa: ASYNC230  # a test may wait
+    with wav.open("rb") as file:  # a test may wait
         again = ai.transcribe(file)
     assert again.key == first.key
     assert (await again).text == TRANSCRIPT
@@ -224,7 +224,7 @@ async def test_strays_are_kept_and_listed(ai: Session, double: ProviderDouble, w
 
 async def test_forgetting_is_for_good(ai: Session, wav: Path, tmp_path: Path) -> None:
     """The conversation's words are nowhere in the ledger's files, and its copy of the recording is gone."""
-    with wav.open("rb") as file:  # noqa: ASYNC230  # a test may wait
+    with wav.open("rb") as file:  # a test may wait
         job = ai.transcribe(file)
     await job
     files = list((tmp_path / "ledger").iterdir())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ledgers import SECOND, T0, delivery, record
 
-from aijupyter.errors import JobExpiredError, LedgerError, dump_error, load_error
+from aijupyter.errors import JobExpiredError, JobNotFoundError, LedgerError, dump_error, load_error
 from aijupyter.ledger.deliveries import REPEATS_KEPT
 from aijupyter.models import JobRecord, JobState, Selection, Verdict
 from aijupyter.protocols import Ledger
@@ -196,7 +196,7 @@ async def test_ids_are_never_changed(ledger: Ledger) -> None:
 
 async def test_advancing_a_job_that_is_not_there(ledger: Ledger) -> None:
     """A job that the ledger does not hold is an error, not silence."""
-    with pytest.raises(LedgerError, match="no job k-9"):
+    with pytest.raises(JobNotFoundError, match="no job k-9"):
         await ledger.advance("k-9", JobState.SUBMITTED, at=T0)
 
 

@@ -63,7 +63,7 @@ async def test_one_bad_call_hurts_only_itself(ledger: Ledger) -> None:
     calls.insert(12, ledger.advance("nobody", JobState.SUBMITTED, at=T0))
     calls.insert(15, ledger.add(record("bad", options={"a": object()})))
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    failed = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, LedgerError)]
+    failed = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, AIJupyterError)]
     assert failed == [5, 9, 12, 15]
     assert await ledger.count(Selection()) == 21
     assert len(await ledger.history("k-3")) == 1

@@ -111,7 +111,7 @@ def load(server: Server, *, number: int, size: int, connections: int) -> Measure
     plan = {"port": server.port, "connections": connections, "bytes": size, "paths": server.paths(number)}
     server.settle()
     done = subprocess.run(
-        [sys.executable, str(HERE / "load.py")], input=json.dumps(plan), capture_output=True, text=True, check=True
+        [sys.executable, str(HERE / "load.py")], input=json.dumps(plan), stdout=subprocess.PIPE, text=True, check=True
     )
     told = json.loads(done.stdout)
     if told["statuses"] != {"200": number}:

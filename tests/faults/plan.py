@@ -70,9 +70,9 @@ class Course:
 class Event:
     """What happens to the kernel or to its disk when so large a share of the recordings has been submitted.
 
-    `kind` is kill, full, locked or clock. A kill waits `seconds` before it strikes, a full disk and a lock last so
-    long, a clock is wrong by so much from then on. `port` says how the next kernel listens: fixed, where the old
-    delivery URLs live again, or free, where they are dead.
+    `kind` is kill, full, locked or clock. A kill waits `seconds` before it strikes, a lock lasts so long, a full disk
+    so long after it was felt, a clock is wrong by so much from then on. `port` says how the next kernel listens: fixed,
+    where the old delivery URLs live again, or free, where they are dead.
     """
 
     at: float
@@ -160,7 +160,7 @@ def _events(chance: random.Random, *, long: bool) -> list[Event]:
     ]
     if long:
         events[1] = replace(events[1], soon_again=chance.uniform(0.5, 4.0))
-    faults = [("full", 4.0), ("locked", 3.0), ("full", 6.0), ("locked", 12.0)][: 4 if long else 2]
+    faults = [("full", 2.0), ("locked", 3.0), ("full", 4.0), ("locked", 12.0)][: 4 if long else 2]
     chance.shuffle(faults)
     events += [
         Event((part + chance.uniform(0.1, 0.8)) / len(faults), kind, seconds)

@@ -156,8 +156,13 @@ class _Storm:
             self._skipped.append(f"full disk: {self._no_disk}")
             return
         else:
-            await fill(self._ledger.parent, event.seconds)
+            refused = self._refused()
+            await fill(self._ledger.parent, event.seconds, lambda: self._refused() > refused)
         self._troubles.append(Span(event.kind, begun, time.monotonic()))
+
+    def _refused(self) -> int:
+        """How many deliveries could not be written down."""
+        return sum(post.code == 503 for _, post in self._provider.record.posts())
 
     async def _until_decided(self, share: float) -> None:
         """Wait until so large a share of the recordings has been submitted."""

@@ -7,10 +7,13 @@ import contextlib
 import errno
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from waiting import until
+
 CHUNK = bytes(1024 * 1024)
+FELT_SECONDS = 20.0
 
 LOCKER = """
 import sqlite3, sys, time
@@ -44,8 +47,11 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[str]:
         subprocess.run(["umount", "-l", str(folder)], capture_output=True, timeout=10, check=False)
 
 
-async def fill(folder: Path, seconds: float) -> None:
-    """Leave no room on the folder's disk for so long. Only for a disk that `small_disk` made."""
+async def fill(folder: Path, seconds: float, felt: Callable[[], object]) -> None:
+    """Leave no room on the folder's disk until that was `felt`, and for so long after that.
+
+    SQLite's log has room of its own for a while. Only for a disk that `small_disk` made.
+    """
     filler = folder / "filler"
     try:
         with filler.open("wb", buffering=0) as file:
@@ -57,6 +63,7 @@ async def fill(folder: Path, seconds: float) -> None:
                     if error.errno != errno.ENOSPC:
                         raise
                     chunk = chunk[: len(chunk) // 2]
+        await until(felt, FELT_SECONDS)
         await asyncio.sleep(seconds)
     finally:
         filler.unlink(missing_ok=True)

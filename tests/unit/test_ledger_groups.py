@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from ledgers import SECOND, T0, Storage, delivery, record
 
-from aijupyter.errors import AIJupyterError
+from aijupyter.errors import AIJupyterError, LedgerError
 from aijupyter.ledger.sqlite import SQLiteLedger
 from aijupyter.models import JobState, Selection, Verdict
 from aijupyter.protocols import Ledger

@@ -5,9 +5,10 @@
 For each size of body (1 KiB and 100 KiB) and number of kept connections (16 and 64), each server gets the same load in
 turn, round after round; the figures are medians of the rounds. Each delivery to aijupyter ends a job of its own, is
 committed to a ledger file before it is answered 200, and wakes its handle; at the end the ledger is asked whether
-each of them is there. `bare` is an aiohttp handler that parses the JSON and keeps nothing; `http.server`, `flask` and
-`fastapi` do the same in what people use today (the extra `benchmarks`). Each server runs in its own process, the load
-in another. Between rounds the machine is left alone until the servers are idle, for the ledger packs large bodies then.
+each of them is there. `bare` is an aiohttp handler that parses the JSON and keeps nothing, `receiver` is ours with
+nothing behind it. `http.server`, `flask` and `fastapi` do the same in what people use today (the extra `benchmarks`),
+and `http.server+` is tuned to keep its connections. Each server runs in its own process, the load in another. Between
+rounds the machine is left alone until the servers are idle, for the ledger packs large bodies then.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any
 from machine import describe, percentile
 
 HERE = Path(__file__).parent
-KINDS = ("aijupyter", "bare", "http.server", "flask", "fastapi")
+KINDS = ("aijupyter", "bare", "receiver", "http.server", "http.server+", "flask", "fastapi")
 MODULES = {"flask": "flask", "fastapi": "uvicorn"}
 IDLE_SECONDS = 0.3
 LONGEST_SETTLING_SECONDS = 60.0

@@ -1,6 +1,6 @@
 """From a delivery's arrival to the coroutine that awaits it: over a real socket, through a real ledger with its fsync.
 
-    python benchmarks/delivery_latency.py [--runs 300] [--busy 100]
+    python benchmarks/delivery_latency.py [--runs 300] [--busy 160] [--switch 0.005]
 
 In an idle kernel, the clock starts just before the delivery is sent by a client in another thread, and stops in the
 coroutine that awaited the job, so that the sending counts as well. In a busy one, where the main thread counts in a
@@ -132,6 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How soon a delivery is heard of.")
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--busy", type=int, default=160)
+    parser.add_argument("--switch", type=float, help="a switch interval in seconds, in place of the receiver's")
     options = parser.parse_args()
     Provider.webhooks = {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
@@ -143,6 +144,7 @@ def main() -> None:
         url = f"http://127.0.0.1:{server.server_address[1]}"
         ledger = f"{folder}/ledger.db"
         with aijupyter.connect(server_url=url, client_id="a", client_secret="b", jwt="c", ledger=ledger) as ai:
+            sys.setswitchinterval(options.switch or sys.getswitchinterval())
             times = asyncio.run(measure(ai, recording, options.runs))
             report(f"idle kernel, to the awaiting coroutine, {options.runs} deliveries", times)
             for connections in (1, 16):

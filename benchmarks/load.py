@@ -2,9 +2,10 @@
 
     python benchmarks/load.py < plan.json
 
-The requests are made before the clock starts. Each connection sends its next one as soon as the last was answered. It
-goes to loopback only, and ends with its requests or after LONGEST_SECONDS. What it prints is a JSON object: `seconds`
-for all, `latencies` in seconds, one a request, and `statuses`.
+The requests are made before the clock starts. Each connection sends its next one as soon as the last was answered;
+where the server closes it after each answer, a new one is opened first, and that counts. It goes to loopback only, and
+ends with its requests or after LONGEST_SECONDS. What it prints is a JSON object: `seconds` for all, `latencies` in
+seconds, one a request, and `statuses`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Connection:
     rest: memoryview = field(default_factory=lambda: memoryview(b""))
     answer: bytes = b""
     started: float = 0.0
+    closing: bool = False
 
     def write(self) -> bool:
         """Write what the socket takes; whether all is written."""
@@ -45,12 +47,13 @@ class Connection:
     def read(self) -> int:
         """The status of the answer; 0 while it is not complete."""
         received = self.wire.recv(RECEIVE_BYTES)
-        if not received:
-            raise ConnectionError("the server closed a connection that was to be kept")
         self.answer += received
         head, end, body = self.answer.partition(b"\r\n\r\n")
-        if not end or len(body) < _length(head):
+        if received and (not end or len(body) < _length(head)):
             return 0
+        if not end:
+            raise ConnectionError("the server closed a connection and did not answer")
+        self.closing = not received or head.startswith(b"HTTP/1.0") or b"connection: close" in head.lower()
         self.answer = b""
         return int(head[9:12])
 
@@ -68,11 +71,17 @@ class Load:
         self._selector = selectors.DefaultSelector()
         self.latencies: list[float] = []
         self.statuses: Counter[int] = Counter()
+        self._port = port
         for _ in range(connections):
-            wire = socket.create_connection(("127.0.0.1", port))
-            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            wire.setblocking(False)
-            self._selector.register(wire, selectors.EVENT_READ, Connection(wire))
+            self._connect()
+
+    def _connect(self) -> Connection:
+        wire = socket.create_connection(("127.0.0.1", self._port))
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        wire.setblocking(False)
+        connection = Connection(wire)
+        self._selector.register(wire, selectors.EVENT_READ, connection)
+        return connection
 
     def run(self) -> float:
         """Send everything and take the answers; in how many seconds."""
@@ -92,12 +101,15 @@ class Load:
         return time.perf_counter() - started
 
     def _next(self, connection: Connection) -> None:
-        request = next(self._requests, None)
-        if request is None:
+        request, started = next(self._requests, None), time.perf_counter()
+        if request is None or connection.closing:
             self._selector.unregister(connection.wire)
             connection.wire.close()
+        if request is None:
             return
-        connection.rest, connection.started = memoryview(request), time.perf_counter()
+        if connection.closing:
+            connection = self._connect()
+        connection.rest, connection.started = memoryview(request), started
         self._write(connection)
 
     def _write(self, connection: Connection) -> None:

@@ -17,7 +17,7 @@ from aijupyter.jobs.dispatch import Dispatcher
 from aijupyter.jobs.reconcile import Reconciler
 from aijupyter.ledger.sqlite import SQLiteLedger
 from aijupyter.media import dump_recording
-from aijupyter.models import JobRecord, JobState, Operation, Recording, Selection, now
+from aijupyter.models import Delivery, JobRecord, JobState, Operation, Recording, Selection, Verdict, now
 from aijupyter.receiver.app import DELIVERY_PREFIX
 from aijupyter.receiver.server import Receiver
 
@@ -47,6 +47,23 @@ def make_record(number: int, state: JobState = JobState.SUBMITTED) -> JobRecord:
         job_id=str(uuid.uuid4()),
         submitted=now(),
     )
+
+
+def port_of(receiver: Receiver) -> int:
+    """Where a receiver listens."""
+    return urlsplit(receiver.url).port or 0
+
+
+class Forgetful:
+    """An Inbox that takes everything and keeps nothing."""
+
+    async def expects(self, path: str) -> bool:  # noqa: ARG002
+        """Any path will do."""
+        return True
+
+    async def accept(self, delivery: Delivery) -> Verdict:  # noqa: ARG002
+        """Forget it."""
+        return Verdict.ANSWERED
 
 
 class Nobody:
@@ -111,7 +128,7 @@ class Ours:
     @property
     def port(self) -> int:
         """Where the receiver listens."""
-        return urlsplit(self.receiver.url).port or 0
+        return port_of(self.receiver)
 
     async def prepare(self, number: int) -> list[str]:
         """The paths of so many new jobs."""

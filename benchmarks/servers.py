@@ -58,10 +58,7 @@ async def serve_bare() -> None:
 
 
 class Guide(BaseHTTPRequestHandler):
-    """The handler of the provider's guide, with its connections kept."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+    """A handler as guides to webhooks have it, with all that http.server does by itself: a connection for each post."""
 
     def do_POST(self) -> None:
         """Parse, and say 200."""
@@ -74,9 +71,17 @@ class Guide(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def serve_guide() -> None:
+class Kept(Guide):
+    """The same, tuned: connections are kept, and answers leave at once."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+
+def serve_guide(handler: type[Guide]) -> None:
     """The standard library's http.server, a thread for each connection."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Guide)
+    ThreadingHTTPServer.request_queue_size = 128  # its own 5 would make senders wait for seconds
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     say(server.server_address[1])
     answer_orders()
@@ -88,10 +93,9 @@ def serve_flask() -> None:
     import logging  # noqa: PLC0415
 
     from flask import Flask, request  # noqa: PLC0415  # an extra
-    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415
+    from werkzeug.serving import make_server  # noqa: PLC0415
 
     logging.getLogger("werkzeug").disabled = True
-    WSGIRequestHandler.protocol_version = "HTTP/1.1"
     app = Flask("compared")
 
     @app.post("/d/<path>")
@@ -142,15 +146,30 @@ async def serve_ours(ledger_path: Path) -> None:
         say(await ours.report())
 
 
+async def serve_receiver() -> None:
+    """The receiver alone, in front of an inbox that keeps nothing."""
+    from ours import Forgetful, Receiver, port_of  # noqa: PLC0415  # the others do without the package
+
+    receiver = Receiver(Forgetful(), host="127.0.0.1", port=0, max_body=64 << 20)
+    await receiver.start()
+    say(port_of(receiver))
+    await asyncio.to_thread(answer_orders)
+    await receiver.stop()
+
+
 def main() -> None:
     """Serve one kind."""
     match sys.argv[1:]:
+        case ["receiver"]:
+            asyncio.run(serve_receiver())
         case ["aijupyter", ledger]:
             asyncio.run(serve_ours(Path(ledger)))
         case ["bare"]:
             asyncio.run(serve_bare())
         case ["http.server"]:
-            serve_guide()
+            serve_guide(Guide)
+        case ["http.server+"]:
+            serve_guide(Kept)
         case ["flask"]:
             serve_flask()
         case ["fastapi"]:

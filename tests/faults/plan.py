@@ -117,7 +117,8 @@ def make_plan(seed: int, jobs: int, *, long: bool = False) -> Plan:
     _strike(chance, courses, max(2, jobs // 200), lambda course: replace(course, stale_token=True))
     if long:
         _strike(chance, courses, 1, lambda course: replace(course, penalties=(None,)))
-    _strike(chance, courses, max(2, jobs // 400), lambda course: Course("202", "prompt", big=True, delay=course.delay))
+    for number in chance.sample(range(jobs * 2 // 3, jobs), max(2, jobs // 400)):
+        courses[number] = Course("202", "prompt", big=True)  # late: after one, the ledger's log has room on a full disk
     return Plan(seed, tuple(courses), tuple(_events(chance, long=long)))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from waiting import until
 
 CHUNK = bytes(1024 * 1024)
-FELT_SECONDS = 20.0
+FELT_SECONDS = 30.0
 
 LOCKER = """
 import sqlite3, sys, time

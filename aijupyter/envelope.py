@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from aijupyter.errors import Fault
 
@@ -26,14 +27,28 @@ class Outcome(StrEnum):
     OTHER = "Other"
 
 
-@dataclass(frozen=True, slots=True)
 class Envelope:
-    """A parsed envelope. `raw` is all of it, unknown fields included."""
+    """What is understood of an envelope: its outcome, its job, and until when the provider keeps it.
 
-    outcome: Outcome
-    job_id: str | None
-    expires: datetime | None
-    raw: dict[str, Any]
+    The rest is read when it is first asked for: a delivery is to be written down fast, and most of it is words.
+    """
+
+    __slots__ = ("_held", "expires", "job_id", "outcome")
+
+    def __init__(
+        self, outcome: Outcome, job_id: str | None, expires: datetime | None, held: dict[str, Any] | bytes
+    ) -> None:
+        self.outcome = outcome
+        self.job_id = job_id
+        self.expires = expires
+        self._held = held
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """All of it, unknown fields included."""
+        if isinstance(self._held, bytes):
+            self._held = _read_all(self._held)
+        return self._held
 
     @property
     def response(self) -> Any:
@@ -45,26 +60,73 @@ class Envelope:
         """The errors of a failed job."""
         return parse_faults(self.response)
 
+    def __repr__(self) -> str:
+        return f"<Envelope: {self.outcome}, job {self.job_id}>"
+
 
 class MalformedEnvelopeError(ValueError):
     """The body is not an envelope. The message says why, in words fit for an answer."""
 
 
+class _Head(msgspec.Struct):
+    """The few fields that decide; the answer itself is looked through and left as it is."""
+
+    status: Any = None
+    jobId: Any = None  # noqa: N815  # the wire's name
+    expirationTime: Any = None  # noqa: N815
+    response: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_read_head = msgspec.json.Decoder(_Head).decode
+_NOT_PLAIN = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
 def parse_envelope(body: bytes | str) -> Envelope:
     """Read an envelope from JSON. Raises MalformedEnvelopeError."""
+    body = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     try:
-        raw = json.loads(body)
+        str(body, "utf-8")  # what is looked through only is not checked for this
+        head = _read_head(body)
+    except _NOT_PLAIN:
+        return _parse_leniently(body)
+    fields = {"jobId": head.jobId, "expirationTime": head.expirationTime}
+    return _envelope(head.status, fields, memoryview(head.response)[:1].tobytes() in (b"{", b"["), body)
+
+
+def _parse_leniently(body: bytes) -> Envelope:
+    """What Python's own reader takes beyond the standard: NaN, halves of surrogate pairs, other encodings."""
+    raw = _read_all(body)
+    return _envelope(raw.get("status"), raw, isinstance(raw.get("response"), dict | list), raw)
+
+
+def _envelope(status: Any, fields: dict[str, Any], has_response: bool, held: dict[str, Any] | bytes) -> Envelope:
+    if not isinstance(status, str):
+        raise MalformedEnvelopeError("no status")
+    outcome = _OUTCOMES.get(status.casefold(), Outcome.OTHER)
+    if outcome is Outcome.SUCCESS and not has_response:
+        raise MalformedEnvelopeError("a success without a response")
+    return Envelope(outcome, read_job_id(fields), _time(fields, "expirationTime"), held)
+
+
+def _read_all(body: bytes) -> dict[str, Any]:
+    try:
+        try:
+            raw = msgspec.json.decode(body)
+        except _NOT_PLAIN:
+            raw = json.loads(body, parse_int=_whole)
     except (ValueError, RecursionError):
         raise MalformedEnvelopeError("not JSON") from None
     if not isinstance(raw, dict):
         raise MalformedEnvelopeError("not a JSON object")
-    status = raw.get("status")
-    if not isinstance(status, str):
-        raise MalformedEnvelopeError("no status")
-    outcome = _OUTCOMES.get(status.casefold(), Outcome.OTHER)
-    if outcome is Outcome.SUCCESS and not isinstance(raw.get("response"), dict | list):
-        raise MalformedEnvelopeError("a success without a response")
-    return Envelope(outcome, read_job_id(raw), _time(raw, "expirationTime"), raw)
+    return raw
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number, however absurdly long: beyond Python's own limit it is infinite."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 def read_job_id(answer: dict[str, Any]) -> str | None:

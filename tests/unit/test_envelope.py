@@ -95,7 +95,7 @@ def test_an_empty_answer_is_an_answer() -> None:
         (b"{", "not JSON"),
         (b"\xff\xfe\x00", "not JSON"),
         (b'{"status": "Success"} and more', "not JSON"),
-        (b'{"status": ' + b"9" * 10000 + b"}", "not JSON"),
+        (b'{"status": ' + b"9" * 10000 + b"}", "no status"),
         (b'{"a": ' * 200_000, "not JSON"),
         (b"[" * 200_000 + b"]" * 200_000, "not JSON"),
         (b"[]", "not a JSON object"),
@@ -174,3 +174,31 @@ def test_a_failure_without_a_response() -> None:
     envelope = parsed(status="Fail", jobId="j")
     assert envelope.outcome is Outcome.FAIL
     assert envelope.faults == ()
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        '{"a": NaN, "b": -Infinity}',
+        '{"a": "half a pair \\ud800"}',
+        '{"a": 1e999}',
+        '{"a": ' + "9" * 5000 + "}",
+        '{"a": {"b": [1, 2.5, null, true, "Gr\u00fc\u00dfe"]}}',
+        "[]",
+    ],
+    ids=["NaN", "surrogate", "overflow", "5000 digits", "plain", "array"],
+)
+def test_what_was_taken_can_be_read(response: str) -> None:
+    """An answer that was acknowledged is readable, however odd what is in it."""
+    envelope = parse_envelope(f'{{"response": {response}, "status": "success", "later": 1}}'.encode())
+    assert envelope.outcome is Outcome.SUCCESS
+    assert isinstance(envelope.response, dict | list)
+    assert envelope.raw["later"] == 1
+    assert envelope.raw is envelope.raw
+
+
+@pytest.mark.parametrize("response", [b'{"a": [1, 2}', b'{"a": "\xff"}', b"{" * 100_000, b'{"a": 1}, "b"', b"nul"])
+def test_what_cannot_be_read_is_not_taken(response: bytes) -> None:
+    """The part that is only looked through must be whole as well."""
+    with pytest.raises(MalformedEnvelopeError):
+        parse_envelope(b'{"status": "Success", "response": ' + response + b"}")

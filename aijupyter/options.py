@@ -63,10 +63,11 @@ def time_ago(option: str, value: datetime | timedelta | str) -> datetime:
     if isinstance(value, timedelta):
         return datetime.now(UTC) - value
     found = _AMOUNT.fullmatch(str(value).strip())
-    unit = next((unit for unit in _UNITS if found and unit.startswith(found[2].lower().rstrip("s") or "?")), None)
-    if found and unit:
-        return datetime.now(UTC) - timedelta(**{unit: float(found[1])})
+    word = found[2].lower() if found else ""
+    unit = next((unit for unit in _UNITS if word and unit.startswith(word)), None)
     try:
+        if found and unit:
+            return datetime.now(UTC) - timedelta(**{unit: float(found[1])})
         return datetime.fromisoformat(str(value)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise OptionError(
@@ -79,7 +80,7 @@ def time_ago(option: str, value: datetime | timedelta | str) -> datetime:
 def size_in_bytes(option: str, value: int | str) -> int:
     """A number of bytes, or a size such as `"500 MB"`. Raises OptionError."""
     found = _AMOUNT.fullmatch(str(value).strip())
-    unit = found[2].upper().removesuffix("B").removesuffix("I") if found else "?"
+    unit = found[2].upper().removesuffix("B") if found else "?"
     if found is None or unit not in _SIZES:
         raise OptionError(f"{option} is {value!r}.", "Give bytes, or a size such as '500 MB'.", option=option)
     return int(float(found[1]) * _SIZES[unit])
@@ -87,4 +88,5 @@ def size_in_bytes(option: str, value: int | str) -> int:
 
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 _UNITS = ("days", "hours", "minutes", "seconds", "weeks")
-_SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_SIZES = {"": 1} | {letter: 1000**n for n, letter in enumerate("KMGT", 1)}
+_SIZES |= {f"{letter}I": 1024**n for n, letter in enumerate("KMGT", 1)}

@@ -41,7 +41,7 @@ def receive(
     out: TextIO | None = None,
 ) -> None:
     """Receive deliveries until interrupted or terminated. Raises LedgerError, ReceiverError or ConfigurationError."""
-    if ledger is not None and "@" in ledger.partition("://")[2]:
+    if ledger is not None and ("@" in ledger.partition("://")[2] or "password" in ledger):
         raise ConfigurationError(
             "A ledger's URL with a user or a password is shown to everybody by the list of processes.",
             "Set AIJUPYTER_LEDGER in the environment or in .env instead.",

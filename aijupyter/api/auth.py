@@ -14,7 +14,9 @@ from aijupyter.errors import (
     AuthenticationError,
     BadRequestError,
     NoAnswerError,
+    ProviderError,
     ProviderUnreachableError,
+    RateLimitedError,
     ServerError,
     dump_error,
     load_error,
@@ -25,6 +27,7 @@ GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 RENEW_SHARE = 0.1
 """A token is renewed when less than this share of its life is left, and never later than a minute before its end."""
 
+SHORTEST_LIFE_SECONDS = 1.0
 REFUSED_SECONDS = 20.0
 """Credentials that were refused are not tried again for so long."""
 
@@ -54,7 +57,7 @@ class TokenSource:
         self._renewing = asyncio.Lock()
         self._token: Secret | None = None
         self._renew_at = 0.0
-        self._refusal: AuthenticationError | None = None
+        self._refusal: ProviderError | None = None
         self._silent_until = 0.0
 
     async def token(self) -> Secret:
@@ -76,7 +79,9 @@ class TokenSource:
             raise load_error(dump_error(self._refusal))
         try:
             await self._renew()
-        except AuthenticationError as error:
+        except RateLimitedError:
+            raise
+        except ProviderError as error:
             self._refusal, self._silent_until = error.with_traceback(None), time.monotonic() + REFUSED_SECONDS
             raise
 
@@ -111,4 +116,5 @@ class TokenSource:
                 request_id=reply.request_id,
             )
         self._token = Secret(token)
+        lifetime = max(lifetime, SHORTEST_LIFE_SECONDS)
         self._renew_at = asked + lifetime - min(lifetime / 2, max(60.0, lifetime * RENEW_SHARE))

@@ -279,13 +279,13 @@ async def submit(
     return Accepted(job_id, reply.request_id)
 
 
-async def job_status(transport: Transport, job_id: str) -> Reply:
-    """The job's envelope, as the status call answers it: a poll, which goes behind all submissions.
+async def job_status(transport: Transport, job_id: str, *, priority: Priority = Priority.POLL) -> Reply:
+    """The job's envelope, as the status call answers it. As a poll it goes behind all submissions.
 
     Raises NotFoundError for a job that is no longer known, and RateLimitedError instead of asking again.
     """
     path = f"/ai/status/v1/jobs/{quote(job_id, safe='')}"
-    return await transport.request("GET", path, patient=False, priority=Priority.POLL)
+    return await transport.request("GET", path, patient=False, priority=priority)
 
 
 def wire_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter, deque
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from aijupyter.media import MediaSource
 
+log = logging.getLogger(__name__)
+
 UNSUCCESSFUL = (JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED)
 RATE_JOBS = 50
 """The rate is measured over so many ends."""
@@ -31,13 +34,13 @@ class Batch:
     read from the ledger when they are asked for, so ten thousand of them take no memory.
     """
 
-    def __init__(self, ask: Callable[[MediaSource], Job[Any]], *, total: int | None) -> None:
+    def __init__(self, ask: Callable[[MediaSource], Job[Any] | None], *, total: int | None) -> None:
         self._ask = ask
         self._expected = total
         self._jobs: list[Job[Any]] = []
         self._sources: list[MediaSource | None] = []
         self._ended: set[int] = set()
-        self._log: list[Job[Any]] = []
+        self._log: list[tuple[int, Job[Any]]] = []
         self._counts: Counter[JobState] = Counter()
         self._known: list[JobState] = []
         self._ends: deque[float] = deque(maxlen=RATE_JOBS)
@@ -123,8 +126,7 @@ class Batch:
         """Stop asking, and give up what was not sent. How many jobs that were; what was sent goes on."""
         with self._lock:
             self._stopped = True
-        waiting = [job for job in self if job.state is JobState.WRITTEN]
-        return sum(job.cancel() for job in waiting)
+        return sum(job.cancel() for job in self if job.state is JobState.WRITTEN)
 
     def retry(self, *, unconfirmed: bool = False) -> int:
         """Ask again what failed, expired or was cancelled; with `unconfirmed` also what may be paid twice then.
@@ -138,10 +140,12 @@ class Batch:
             source = self._sources[place]
             if job.state not in again or source is None:
                 continue
-            if job.state is JobState.UNCONFIRMED:
-                job.cancel()
-            self._replace(place, self._ask(source))
-            retried += 1
+            if job.state is JobState.UNCONFIRMED and not job.cancel():
+                continue  # it was answered after all
+            asked = self._ask(source)
+            if asked is not None:
+                self._replace(place, asked)
+                retried += 1
         return retried
 
     def jobs(self) -> pd.DataFrame:
@@ -206,8 +210,11 @@ class Batch:
             self._jobs.append(job)
             self._sources.append(source)
             self._known.append(job.state)
-            self._counts[job.state] += 1
+            self._counts[self._known[place]] += 1
+            stopped = self._stopped
         self._follow(place, job)
+        if stopped and job.state is JobState.WRITTEN:
+            job.cancel()
 
     def finish(self, failure: AIJupyterError | None = None) -> None:
         """No more recordings will come; `failure` says what kept them from coming."""
@@ -236,9 +243,9 @@ class Batch:
             self._count(place, job.state)
             if job.done() and place not in self._ended:
                 self._ended.add(place)
-                self._log.append(job)
+                self._log.append((place, job))
                 self._ends.append(time.monotonic())
-        if job.over and stop:
+        if job.state is JobState.SUCCEEDED and stop:  # the others may be answered after all
             stop.pop()()
         self._tell()
 
@@ -251,14 +258,17 @@ class Batch:
         with self._lock:
             watchers = list(self._watchers.values())
         for callback in watchers:
-            callback()
+            try:
+                callback()
+            except Exception:
+                log.exception("a watcher of %r failed", self)
 
     def _succeeded(self) -> Iterator[Job[Any]]:
         return (job for job in self if job.state is JobState.SUCCEEDED)
 
     def _outcome(self, timeout: float | None) -> Batch:
         if not self.done():
-            raise JobTimeoutError(f"{self!r} has not ended after {timeout:g} s.", "It goes on: wait again.")
+            raise JobTimeoutError(f"{self!r} has not ended after {timeout or 0:g} s.", "It goes on: wait again.")
         if self._failure is not None:
             raise self._failure
         return self
@@ -278,7 +288,9 @@ class Completed:
         log = self._batch._log  # noqa: SLF001
         while self._given < len(log):
             self._given += 1
-            yield log[self._given - 1]
+            place, job = log[self._given - 1]
+            if self._batch[place] is job:  # it was not asked again meanwhile
+                yield job
 
     def __iter__(self) -> Iterator[Job[Any]]:
         while not self._batch.done() or self._ready_now():

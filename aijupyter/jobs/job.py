@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from aijupyter.errors import (
     JobCancelledError,
     JobExpiredError,
     JobFailedError,
+    JobNotFoundError,
     JobTimeoutError,
     PortalError,
     SubmissionUnconfirmedError,
@@ -194,7 +196,7 @@ class Job(Generic[ResultT]):
         Returns whether it was: what the provider works on cannot be called back, and is paid for. An answer that comes
         all the same is kept, and ends the job as it should.
         """
-        return self._desk.cancel(self.key)
+        return not self.over and self._desk.cancel(self.key)
 
     def __await__(self) -> Generator[Any, None, ResultT]:
         return self.wait().__await__()
@@ -283,7 +285,7 @@ class Job(Generic[ResultT]):
     def _outcome(self, timeout: float | None, envelope: Envelope | None) -> ResultT:
         if not self.done():
             raise JobTimeoutError(
-                f"{label(self._record)} has not ended after {timeout:g} s; it is {self.state}.",
+                f"{label(self._record)} has not ended after {timeout or 0:g} s; it is {self.state}.",
                 f"It goes on: wait again, or pick it up later with ai.job({self.key!r}).",
                 job_id=self.id,
             )
@@ -293,7 +295,7 @@ class Job(Generic[ResultT]):
         if self._result is not None:
             return self._result
         if envelope is None:
-            raise PortalError(f"The ledger does not hold the answer of {label(self._record)} any more.", "Ask again.")
+            raise JobNotFoundError(f"{label(self._record)} was forgotten.", "Ask again.", job_id=self.id)
         result: ResultT = self._desk.read(self._record, envelope)
         if self._keep:
             self._result, self._envelope = result, envelope
@@ -312,23 +314,21 @@ Watch = Callable[[Callable[[], object]], Callable[[], None]]
 async def wait_for(done: Callable[[], bool], watch: Watch, timeout: float | None) -> None:  # noqa: ASYNC109
     """Wait in the running loop until `done()`, at most `timeout` seconds; `watch` tells of changes, from any thread."""
     loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[None] = loop.create_future()
-
-    def settle() -> None:
-        if not waiter.done():
-            waiter.set_result(None)
+    changed = asyncio.Event()
 
     def wake() -> None:
         if done():
-            _call_soon(loop, settle)
+            _call_soon(loop, changed.set)
 
     stop_watching = watch(wake)
     try:
-        if not done():
-            await asyncio.wait({waiter}, timeout=timeout)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not done():  # what was done when it woke us may be undone, by a retry
+                    await changed.wait()
+                    changed.clear()
     finally:
         stop_watching()
-        waiter.cancel()
 
 
 def block_for(done: Callable[[], bool], watch: Watch, timeout: float | None) -> None:

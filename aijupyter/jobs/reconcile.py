@@ -120,7 +120,10 @@ class Reconciler:
             return
         try:
             body = await self._ask(record.job_id)
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.faults:  # of something on the way; the API says what it does not find
+                log.warning("the status of job %s was answered 404 by somebody else", record.id)
+                return
             await self._inbox.expire(key, expired(record))
             return
         try:

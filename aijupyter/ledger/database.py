@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from aijupyter.errors import LedgerError
+from aijupyter.ledger.endings import Ending
 from aijupyter.ledger.rows import Row
 
 News = Callable[[Sequence[str]], None]
@@ -19,10 +20,11 @@ class Database(ABC):
     """A connection to a storage, used from one thread.
 
     `name` is the storage's for messages, without secrets. `locking` ends a SELECT whose rows are going to be changed.
-    `writer` marks the steps in the history that were written through it.
+    `ends_at_once` says that `end` can do what it is for. `writer` marks the steps in the history that were written through it.
     """
 
     locking = ""
+    ends_at_once = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -54,6 +56,10 @@ class Database(ABC):
     @abstractmethod
     def do(self, statement: str, values: Sequence[Any] = ()) -> int:
         """Change something. How many rows were."""
+
+    def end(self, endings: Sequence[Ending]) -> bool:  # noqa: ARG002  # most cannot
+        """End jobs with their first answers in one step, if each is as it was seen; else change nothing and say so."""
+        return False
 
     @abstractmethod
     def begin(self) -> None:

@@ -58,6 +58,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ALTER TABLE deliveries ADD COLUMN packing INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE deliveries ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
         UPDATE deliveries SET size = length(body), packing = CASE WHEN length(body) > 1024 THEN 2 ELSE 0 END;
+        DROP INDEX one_answer_per_job;
         DROP INDEX deliveries_by_job;
         CREATE INDEX deliveries_by_job_with_size ON deliveries (job, size);
         CREATE INDEX deliveries_to_pack ON deliveries (id) WHERE packing = 2;

@@ -36,7 +36,7 @@ PACK_PAUSE_SECONDS = 0.02
 
 TRIM_AT_ONCE = 200
 COPY_AT_ONCE = 50
-PATHS_REMEMBERED = 10_000
+PATHS_REMEMBERED = 100_000
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ class SQLLedger:
         self._db = database
         self._worker: Worker | None = None
         self._watchers: list[Callable[[Sequence[str]], object]] = []
-        self._paths: dict[str, None] = {}
+        self._paths: dict[str, JobRecord | None] = {}
+        """Paths that are ours, with the job as it was last seen; None where it has ended or was never seen."""
         self._ticked = 0.0
 
     async def open(self) -> None:
@@ -69,12 +70,11 @@ class SQLLedger:
 
     async def add(self, record: JobRecord, *, fresh: bool = False) -> JobRecord:
         kept: JobRecord = await self._do(Kind.WRITE, steps.add, record, fresh)
-        self._remember(kept.path)
-        return kept
+        return self._remember(kept)
 
     async def take(self, key: str, owner: str, *, at: datetime) -> JobRecord | None:
         taken: JobRecord | None = await self._do(Kind.WRITE, steps.take, key, owner, at)
-        return taken
+        return self._remember(taken) if taken else None
 
     async def advance(
         self,
@@ -90,7 +90,7 @@ class SQLLedger:
     ) -> JobRecord:
         ids = (job_id, request_id)
         record: JobRecord = await self._do(Kind.WRITE, steps.advance, key, state, at, cause, ids, error, only_from)
-        return record
+        return self._remember(record)
 
     async def expects(self, path: str) -> bool:
         # A path that was ours once is ours for ever, so what was seen once need not be asked again.
@@ -98,16 +98,21 @@ class SQLLedger:
             return True
         ours: bool = await self._do(Kind.READ, listing.expects, path)
         if ours:
-            self._remember(path)
+            self._keep_in_mind(path, None)
         return ours
 
     async def accept(self, delivery: Delivery) -> Receipt:
-        receipt: Receipt = await self._do(Kind.MERGED, deliveries.accept, delivery, weight=len(delivery.body))
+        path = delivery.path
+        seen = self._paths.get(path)
+        if seen is not None:  # its end is on its way; what comes after that is looked at closely
+            self._paths[path] = None
+        arrival = (delivery, seen)
+        receipt: Receipt = await self._do(Kind.MERGED, deliveries.accept, arrival, weight=len(delivery.body))
         return receipt
 
     async def find(self, job_id: str) -> JobRecord | None:
         record: JobRecord | None = await self._do(Kind.READ, listing.find, job_id)
-        return record
+        return self._remember(record) if record else None
 
     async def answer(self, key: str) -> bytes | None:
         body: bytes | None = await self._do(Kind.READ, deliveries.answer, key)
@@ -132,7 +137,7 @@ class SQLLedger:
     async def claim(self, owner: Owner, *, at: datetime) -> Sequence[JobRecord]:
         claimed: Sequence[JobRecord] = await self._do(Kind.WRITE, owners.claim, owner, at)
         for record in claimed:
-            self._remember(record.path)
+            self._remember(record)
         return claimed
 
     async def release(self, owner: str) -> None:
@@ -198,8 +203,12 @@ class SQLLedger:
             raise LedgerError("The ledger is closed.", CONNECT_AGAIN, path=self._db.name)
         return await self._worker.submit(Call(kind, function, arguments, weight))
 
-    def _remember(self, path: str) -> None:
-        self._paths[path] = None
+    def _remember(self, record: JobRecord) -> JobRecord:
+        self._keep_in_mind(record.path, None if record.state.final else record)
+        return record
+
+    def _keep_in_mind(self, path: str, seen: JobRecord | None) -> None:
+        self._paths[path] = seen
         if len(self._paths) > PATHS_REMEMBERED:
             del self._paths[next(iter(self._paths))]
 

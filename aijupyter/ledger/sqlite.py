@@ -14,6 +14,7 @@ from typing import Any
 
 from aijupyter.errors import CONNECT_AGAIN, LedgerError
 from aijupyter.ledger.database import Database, News
+from aijupyter.ledger.endings import DEFINITIONS, Ending, insert
 from aijupyter.ledger.migrations import MIGRATIONS, statements
 from aijupyter.ledger.rows import Row
 from aijupyter.ledger.sql import SQLLedger
@@ -50,6 +51,8 @@ class SQLiteLedger(SQLLedger):
 class SQLiteDatabase(Database):
     """A connection to the file."""
 
+    ends_at_once = True
+
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self.path = path
@@ -71,7 +74,10 @@ class SQLiteDatabase(Database):
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON"):
             self._patiently(f"PRAGMA {pragma}")
         self._db.execute("PRAGMA secure_delete = ON")
+        self._db.execute("PRAGMA temp_store = MEMORY")  # what a statement would take back is held in a file else
         self._migrate()
+        for statement in DEFINITIONS:
+            self._db.execute(statement)
         self._seen = self._last_step()
         self._version = self._data_version()
 
@@ -91,6 +97,13 @@ class SQLiteDatabase(Database):
 
     def do(self, statement: str, values: Sequence[Any] = ()) -> int:
         return self._connection.execute(statement, values).rowcount
+
+    def end(self, endings: Sequence[Ending]) -> bool:
+        try:
+            self.do(*insert(endings, self.writer))
+        except sqlite3.IntegrityError:
+            return False
+        return True
 
     def begin(self) -> None:
         self.begun = False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,21 @@ from aijupyter.media import MediaSource
 from aijupyter.models import JobRecord, JobState, now
 from aijupyter.session.verbs import Question, Verbs
 
+log = logging.getLogger(__name__)
+
 COPIES_AHEAD = 64
 """So many recordings given as bytes wait as private copies before the next one is taken."""
 LEDGER_PATIENCE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 """A ledger that cannot be written is tried again after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question that can be written down; `url` is its recording's with what the ledger does not keep, if any."""
+
+    record: JobRecord
+    url: str | None
+    fresh: bool
 
 
 class Batches(Verbs):
@@ -48,8 +61,12 @@ class Batches(Verbs):
         return batch
 
     @abstractmethod
-    def _ask(self, question: Question, media: MediaSource, *, keep: bool = True) -> Job[Any]:
-        """Start a job, or find the one that exists."""
+    def _prepare(self, question: Question, media: MediaSource) -> Prepared:
+        """All that is to be written down of a question. Raises MediaError."""
+
+    @abstractmethod
+    def _submit(self, prepared: Prepared, *, keep: bool) -> Job[Any]:
+        """Start a prepared job, or find the one that exists. Raises LedgerError, and may be tried again then."""
 
     @abstractmethod
     def _failed_job(self, record: JobRecord) -> Job[Any]:
@@ -61,9 +78,7 @@ class Batches(Verbs):
         copies: list[Job[Any]] = []
         try:
             for one in media:
-                if batch.stopped:
-                    break
-                job = self._ask_patiently(batch, question, one)
+                job = None if batch.stopped else self._ask_one(question, one, lambda: batch.stopped)
                 if job is None:
                     break
                 named = isinstance(one, str | os.PathLike)
@@ -72,28 +87,31 @@ class Batches(Verbs):
                     copies = _wait_for_room([*copies, job], batch)
         except AIJupyterError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001  # of the caller's own iterable, in a thread where nobody would see it
+        except BaseException as error:  # noqa: BLE001  # of the caller's own iterable, in a thread where nobody would see it
             failure = AIJupyterError(
                 f"The recordings could not be listed: {error!r}.", "Check what was given to map()."
             )
         batch.finish(failure)
 
-    def _ask_patiently(self, batch: Batch, question: Question, one: MediaSource) -> Job[Any] | None:
-        """One job; a ledger that cannot be written now is waited for. None where the batch was stopped meanwhile."""
+    def _ask_one(
+        self, question: Question, one: MediaSource, stopped: Callable[[], bool] | None = None
+    ) -> Job[Any] | None:
+        """One job. With `stopped` a ledger that cannot be written now is waited for; None where that came true."""
+        try:
+            prepared = self._prepare(question, one)
+        except MediaError as error:
+            return self._failed_job(_unread(question, one, error))
         tries = 0
-        while not batch.stopped:
+        while stopped is None or not stopped():
             try:
-                return self._ask_one(question, one)
-            except LedgerError:
+                return self._submit(prepared, keep=False)
+            except LedgerError as error:
+                if stopped is None:
+                    raise
+                log.info("a batch waits for the ledger: %s", error)
                 time.sleep(LEDGER_PATIENCE_SECONDS[min(tries, len(LEDGER_PATIENCE_SECONDS) - 1)])
                 tries += 1
         return None
-
-    def _ask_one(self, question: Question, one: MediaSource) -> Job[Any]:
-        try:
-            return self._ask(question, one, keep=False)
-        except MediaError as error:
-            return self._failed_job(_unread(question, one, error))
 
 
 class _Recorder(Verbs):
@@ -104,7 +122,8 @@ class _Recorder(Verbs):
 
 
 def _question(operation: Callable[..., Job[Any]] | str, options: dict[str, Any]) -> Question:
-    name = operation if isinstance(operation, str) else getattr(operation, "__name__", "")
+    is_verb = isinstance(getattr(operation, "__self__", None), Verbs)
+    name = operation if isinstance(operation, str) else getattr(operation, "__name__", "") if is_verb else ""
     verb = getattr(_Recorder(), name, None) if name in VERBS else None
     if verb is None:
         raise OptionError(
@@ -122,7 +141,7 @@ VERBS = tuple(name for name in vars(Verbs) if not name.startswith("_"))
 def _wait_for_room(copies: list[Job[Any]], batch: Batch) -> list[Job[Any]]:
     """The copies that are still on the disk, once there is room for another."""
     while True:
-        waiting = [job for job in copies if not job.over]
+        waiting = [job for job in copies if not job.done()]
         if len(waiting) < COPIES_AHEAD or batch.stopped:
             return waiting
         time.sleep(0.1)

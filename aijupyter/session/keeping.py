@@ -84,7 +84,8 @@ class Keeping(ABC):
         an answer that comes later is kept among the strays. Raises JobNotFoundError, and then nothing is removed.
         """
         given = [jobs] if isinstance(jobs, Job | str) else list(jobs)
-        records = [self._known(job.key if isinstance(job, Job) else job) for job in given]
+        unasked = [job for job in given if isinstance(job, Job) and not job.record.path]  # of an unreadable recording
+        records = [self._known(job.key if isinstance(job, Job) else job) for job in given if job not in unasked]
         forgotten = self._call(self._ledger.forget, [record.key for record in records])
         for record in records:
             self._forgotten(record)

@@ -18,6 +18,7 @@ import aiohttp
 
 from aijupyter.api import operations
 from aijupyter.api.auth import Credentials
+from aijupyter.api.budget import Priority
 from aijupyter.api.transport import Attempt, Transport
 from aijupyter.config import Secret, Settings, data_folder, is_local
 from aijupyter.errors import (
@@ -31,6 +32,7 @@ from aijupyter.errors import (
 from aijupyter.jobs.book import JobBook
 from aijupyter.jobs.dispatch import Dispatcher
 from aijupyter.jobs.reconcile import Reconciler
+from aijupyter.jobs.sending import Sender
 from aijupyter.ledger.postgres import PostgresLedger
 from aijupyter.ledger.sqlite import SQLiteLedger
 from aijupyter.media import load_recording, open_url, shown_url, stamp
@@ -45,10 +47,12 @@ log = logging.getLogger(__name__)
 
 EMBEDDED_POLL_SECONDS = 10.0
 NUDGE_SECONDS = 1.0
+MOST_RELOADED = 100
 NOWHERE = "https://no-deliveries.invalid"
 """The API wants a webhook; this one leads nowhere, for answers that only the status call brings."""
 MOST_CONTENT_BYTES = 32 * 1024 * 1024
 """A larger file is not sent within the request."""
+LOOKING_SECONDS = (1.0, 5.0, 30.0, 60.0)
 SPOOLED_SECONDS = 3600.0
 """A private copy of a recording that no job knows is left over after so long."""
 
@@ -110,6 +114,13 @@ class Parts:
             expect=self._expect,
             settled=self._settled,
         )
+        self.sender = Sender(
+            ledger=self.ledger,
+            dispatcher=self.dispatcher,
+            post=self,
+            owner=self.owner.id,
+            free=settings.uses_embedded,
+        )
         seconds = min(settings.poll_seconds, EMBEDDED_POLL_SECONDS if settings.uses_embedded else float("inf"))
         self.reconciler = Reconciler(inbox=self.dispatcher, ask=self._job_status, owner=self.owner.id, seconds=seconds)
         self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
@@ -118,6 +129,7 @@ class Parts:
         self._book = book
         self._portal = portal
         self._urls: dict[str, str] = {}
+        self._looking: set[asyncio.Task[None]] = set()
         self._shelved: dict[str, str] = {}
         self._stack = contextlib.AsyncExitStack()
 
@@ -134,9 +146,11 @@ class Parts:
         stack.callback(self.dispatcher.give_up, _closed)
         stack.push_async_callback(self._release)
         stack.push_async_callback(self.dispatcher.close)
+        stack.push_async_callback(self.sender.close)
+        stack.callback(self._stop_looking)
         stack.callback(self.ledger.watch(self._hear))
         await self._claim()
-        self.dispatcher.start()
+        self.sender.start()
         self._claiming = asyncio.create_task(self._keep_claiming(), name="claim")
         stack.callback(self._claiming.cancel)
         for work in (self.reconciler.run(), self._nudge(), self._sweep()):
@@ -157,29 +171,29 @@ class Parts:
     async def mourn(self, message: str) -> None:
         """The embedded service is no more: end every wait, and leave its jobs to the next session."""
         self._claiming.cancel()
-        await self.dispatcher.close()
+        await self.sender.close()
         await self._release()
         self.dispatcher.give_up(lambda record: _goes_on(message, record))
 
     def serves(self, record: JobRecord) -> bool:
         """Whether a job was asked of this session's server by its account, or of an embedded service like its own."""
-        same = self._settings.uses_embedded or record.account == self.server.account
+        same = self._settings.uses_embedded or record.account in {self.server.account, ""}  # of an earlier version
         return same and record.server == self.server.name
 
     @property
     def under_way(self) -> int:
         """How many jobs this session takes care of."""
-        return len(self.dispatcher.line) + len(self.reconciler)
+        return len(self.sender.line) + len(self.reconciler)
 
     def begin(self, record: JobRecord, url: str | None) -> None:
         """Send a job that was written down; `url` is its recording's with what the ledger does not keep."""
         if url is not None:
             self._urls[record.key] = url
-        self.dispatcher.enqueue(record)
+        self.sender.enqueue(record)
 
     def place(self, key: str) -> tuple[int, float | None] | None:
         """A job's place in line, and the seconds until its turn."""
-        place = self.dispatcher.line.place(key)
+        place = self.sender.line.place(key)
         return None if place is None else (place, self.transport.budget.eta(place))
 
     # How a job gets to the provider.
@@ -198,14 +212,19 @@ class Parts:
         name = self._shelved.pop(key, None)
         if name is not None:
             self.receiver.shelf.withdraw(name)
-        (self.spool / key).unlink(missing_ok=True)
+        try:
+            (self.spool / key).unlink(missing_ok=True)
+        except OSError as error:  # a job's end must not fail by what it leaves; the next session sweeps
+            log.warning("the private copy of a recording could not be removed: %s", error)
 
     async def _lend(self, record: JobRecord) -> operations.Media:
         url = self._urls.get(record.key)
         recording = load_recording(record.media or "{}") if url is None else _named(url, record)
+        if recording.url is not None and recording.encoding:
+            return operations.Media(recording.encoding, content_uri=recording.url)
         if recording.url is not None:
             async with aiohttp.ClientSession(trust_env=not is_local(recording.url)) as http:
-                found = await open_url(recording.url, http=http, encoding=recording.encoding or None)
+                found = await open_url(recording.url, http=http)
             return operations.Media(found.encoding, content_uri=recording.url)
         return await asyncio.to_thread(self._lend_file, record.key, recording)
 
@@ -216,7 +235,10 @@ class Parts:
             if stamp(path) != recording.stamp:
                 raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
             if not self._can_lend:
-                return operations.Media(recording.encoding, content=_content(path, recording.name))
+                content = _content(path, recording.name)
+                if stamp(path) == recording.stamp:
+                    return operations.Media(recording.encoding, content=content)
+                raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
             base = self.base_url if self._settings.delivery == "auto" else self.receiver.url
             self.receiver.shelf.withdraw(self._shelved.get(key, ""))
             self._shelved[key], uri = self.receiver.share(base, path, recording.content_type, recording.stamp)
@@ -240,18 +262,42 @@ class Parts:
         self.reconciler.settled(key)
 
     async def _job_status(self, job_id: str) -> bytes:
-        return (await operations.job_status(self.transport, job_id)).body
+        # Where nothing else brings answers, status calls have their turn among the submissions.
+        alone = self._settings.delivery == "status"
+        priority = Priority.SUBMISSION if alone else Priority.POLL
+        return (await operations.job_status(self.transport, job_id, priority=priority)).body
 
     # What goes on by itself.
 
     async def _claim(self) -> None:
         for record in await self.ledger.claim(self.owner, at=now()):
             log.info("job %s is taken over, %s", record.key, record.state)
-            if record.state is JobState.WRITTEN:
-                self.dispatcher.enqueue(record)
-            elif record.state in UNDER_WAY:
-                self.reconciler.expect(record, overdue=True)
+            self.look_after(record)
             self.dispatcher.take_over(record)
+
+    def look_after(self, record: JobRecord) -> None:
+        """Do what is to be done for a job in this session's care, if it is not done already."""
+        if record.owner != self.owner.id:
+            return
+        if record.state is JobState.WRITTEN:
+            self.sender.enqueue(record, patient=True)
+        elif record.state in UNDER_WAY and record.job_id is not None:
+            self.reconciler.expect(record, overdue=True)
+
+    def look_for(self, key: str) -> None:
+        """A job that could not be written down, by what the ledger said, may have been: then it is looked after."""
+        task = asyncio.get_running_loop().create_task(self._look_for(key), name=f"look for {key}")
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+
+    async def _look_for(self, key: str) -> None:
+        for seconds in LOOKING_SECONDS:
+            await asyncio.sleep(seconds)
+            with contextlib.suppress(LedgerError):
+                record = await self.ledger.find(key)
+                if record is not None:
+                    self.look_after(record)
+                return
 
     async def _keep_claiming(self) -> None:
         while True:
@@ -272,14 +318,22 @@ class Parts:
         with contextlib.suppress(PortalError):
             self._portal.post(self.dispatcher.news, keys)
 
+    def _stop_looking(self) -> None:
+        for task in self._looking:
+            task.cancel()
+
     async def _nudge(self) -> None:
-        """Places in line change without any job changing."""
+        """Places in line change without any job changing; and what others do for a job may go unheard."""
+        rounds = 0
         while True:
             await asyncio.sleep(NUDGE_SECONDS)
-            if len(self.dispatcher.line):
-                for job in self._book.under_way():
-                    if job.watched and job.state is JobState.WRITTEN:
-                        job.nudge()
+            rounds += 1
+            watched = [job for job in self._book.under_way() if job.watched]
+            for job in watched:
+                if job.state is JobState.WRITTEN:
+                    job.nudge()
+            if rounds % 5 == 0:
+                self.dispatcher.news([job.key for job in watched if job.record.owner != self.owner.id][:MOST_RELOADED])
 
     async def _sweep(self) -> None:
         """Remove private copies of recordings whose job has ended elsewhere, or was never written down."""

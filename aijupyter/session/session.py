@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import importlib.util
@@ -24,6 +25,7 @@ from aijupyter.errors import (
     AIJupyterError,
     JobError,
     JobNotFoundError,
+    LedgerError,
     LocalExtraMissingError,
     PortalError,
     SessionClosedError,
@@ -34,7 +36,7 @@ from aijupyter.media import MediaSource, digest, dump_recording, is_url, open_lo
 from aijupyter.models import UNDER_WAY, JobRecord, JobState, Recording, now
 from aijupyter.portal import Portal
 from aijupyter.protocols import Ledger
-from aijupyter.session.batches import Batches
+from aijupyter.session.batches import Batches, Prepared
 from aijupyter.session.desk import SessionDesk
 from aijupyter.session.keeping import Keeping
 from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
@@ -142,10 +144,14 @@ class Session(Batches, Keeping):
             raise JobNotFoundError(
                 f"The ledger holds no job {job_id!r}.", "ai.jobs() lists those it holds.", job_id=job_id
             )
-        return self._handle(record)
+        return self._portal.call(self._attach, record, True)
 
-    def _ask(self, question: Question, media: MediaSource, *, keep: bool = True) -> Job[Any]:
+    def _ask(self, question: Question, media: MediaSource) -> Job[Any]:
         """Write a question down and put it in line, or find the job that exists."""
+        return self._submit(self._prepare(question, media), keep=True)
+
+    def _prepare(self, question: Question, media: MediaSource) -> Prepared:
+        """All that is to be written down of a question; bytes and file objects are copied."""
         parts = self._desk.open_parts()
         key = str(uuid.uuid4())
         recording = _open(media, parts.spool, question.encoding, key)
@@ -164,44 +170,53 @@ class Session(Batches, Keeping):
             fingerprint=question.fingerprint(digest(recording), parts.server.name),
             owner=parts.owner.id,
         )
+        token_left_out = recording.url is not None and without_token(recording.url) != recording.url
+        return Prepared(record, recording.url if token_left_out else None, question.fresh)
+
+    def _submit(self, prepared: Prepared, *, keep: bool) -> Job[Any]:
+        """Write a prepared question down; may be tried again with the same one after a LedgerError."""
+        if self._portal.is_own_thread():
+            raise PortalError("A question cannot be asked from the session's own thread.", "Ask it from a cell.")
         try:
-            return self._portal.call(self._add, record, recording, question.fresh, keep)
+            return self._portal.call(self._add_whole, prepared, keep)
         except PortalError:
             raise SessionClosedError("The session was closed.", CONNECT_AGAIN) from None
 
-    async def _add(self, record: JobRecord, recording: Recording, fresh: bool, keep: bool) -> Job[Any]:
-        parts = self._desk.open_parts()
+    async def _add_whole(self, prepared: Prepared, keep: bool) -> Job[Any]:
+        """Interrupting the cell does not stop it half-way, when the job is written down and nobody sends it."""
+        return await asyncio.shield(asyncio.create_task(self._add(prepared, keep)))
+
+    async def _add(self, prepared: Prepared, keep: bool) -> Job[Any]:
+        parts, record = self._desk.open_parts(), prepared.record
         try:
-            written = await parts.ledger.add(record, fresh=fresh)
-        except BaseException:
-            parts.recall(record.key)
+            written = await parts.ledger.add(record, fresh=prepared.fresh)
+        except LedgerError:
+            parts.look_for(record.key)
             raise
         if written.key != record.key:
             parts.recall(record.key)
-            return self._handle(written, keep=keep)
+            return await self._attach(written, keep)
         job = self._book.add(Job(written, self._desk, keep=keep))
         parts.dispatcher.attend(job)
-        token_left_out = recording.url is not None and without_token(recording.url) != recording.url
-        parts.begin(written, recording.url if token_left_out else None)
+        parts.begin(written, prepared.url)
+        return job
+
+    async def _attach(self, record: JobRecord, keep: bool) -> Job[Any]:
+        """The handle on a job of the ledger. What this session should do for it and does not, it does from now on."""
+        parts = self._desk.open_parts()
+        job = self._book.add(Job(record, self._desk, keep=keep))
+        await parts.dispatcher.reload(record.key)  # it may have changed since, with nobody to hear of it
+        if job.state in UNDER_WAY and not parts.serves(job.record):
+            job.fail(_elsewhere(job.record, parts.server))
+        parts.look_after(job.record)
+        parts.dispatcher.attend(job)
         return job
 
     def _failed_job(self, record: JobRecord) -> Job[Any]:
         return Job(record, self._desk)
 
-    def _handle(self, record: JobRecord, *, keep: bool = True) -> Job[Any]:
-        """The handle on a job of the ledger."""
-        job = self._book.add(Job(record, self._desk, keep=keep))
-        job.update(record)
-        if record.state in UNDER_WAY and not self._desk.open_parts().serves(record):
-            job.fail(_elsewhere(record))
-        self._desk.open_parts().dispatcher.attend(job)
-        return job
-
     def _forgotten(self, record: JobRecord) -> None:
-        job = self._book.get(record.key)
-        if job is not None:
-            job.fail(JobNotFoundError(f"Job {record.id} was forgotten.", "Ask again.", job_id=record.id))
-        self._portal.post(self._desk.open_parts().recall, record.key)
+        self._portal.post(self._desk.open_parts().dispatcher.forgotten, record.key)
 
     def _open_other(self, place: Path, *, new: bool) -> Ledger:
         return other_ledger(place, new=new)
@@ -272,9 +287,14 @@ def _open(media: MediaSource, spool: Path, encoding: str | None, key: str) -> Re
     return open_local(media, spool=spool, encoding=encoding, spool_name=key)
 
 
-def _elsewhere(record: JobRecord) -> JobError:
+def _elsewhere(record: JobRecord, server: Server) -> JobError:
+    if record.server == server.name:
+        problem, way = f"Job {record.id} was asked with another account.", "Connect with that one"
+    else:
+        problem, way = (
+            f"Job {record.id} was asked of {record.server}, and this session is with another.",
+            "Connect to it",
+        )
     return JobError(
-        f"Job {record.id} was asked of {record.server}, and this session is with another.",
-        f"Connect to that one, and ai.job({record.key!r}) waits for it.",
-        job_id=record.id,
+        problem, f"{way}, and ai.job({record.key!r}) waits for it; or ask again: fresh=True.", job_id=record.id
     )

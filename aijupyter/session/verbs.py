@@ -32,7 +32,7 @@ class Question:
 
     def fingerprint(self, content: str, server: str) -> str:
         """The same for the same question. `content` is the recording's digest, `server` the name of the API."""
-        question = [self.request.operation.value, self.request.options(), content, server]
+        question = [self.request.operation.value, self.request.options(), content, server, self.encoding]
         return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from aijupyter.jobs.batch import Batch
+from aijupyter.jobs import Batch, Job
+from aijupyter.models import JobState
 from aijupyter.views.html import CARD, QUIET, bar, clock, tag
 from aijupyter.views.job import WIDGET
 
@@ -30,12 +31,18 @@ def batch_html(batch: Batch) -> str:
     parts.append(tag("div", bar(batch.progress, "#3b7dd8", "100%"), style="margin-top:6px"))
     if not batch.done():
         parts.append(tag("div", _pace(batch), style=QUIET))
-    failed = batch.failed
-    lines = [tag("li", f"{job.recording}: {job.error.problem if job.error else job.state}") for job in failed]
+    failed = [job for job in batch if job.done() and job.state is not JobState.SUCCEEDED]
+    lines = [tag("li", f"{job.recording}: {_why(job)}") for job in failed[:FAILED_SHOWN]]
     if lines:
-        more = [tag("li", f"and {len(lines) - FAILED_SHOWN:,} more: batch.failed")] if len(lines) > FAILED_SHOWN else []
-        parts.append(tag("ul", *lines[:FAILED_SHOWN], *more, style="margin:6px 0 0;padding-left:18px"))
+        more = (
+            [tag("li", f"and {len(failed) - FAILED_SHOWN:,} more: batch.failed")] if len(failed) > FAILED_SHOWN else []
+        )
+        parts.append(tag("ul", *lines, *more, style="margin:6px 0 0;padding-left:18px"))
     return tag("div", *parts, style=CARD)
+
+
+def _why(job: Job[Any]) -> str:
+    return job.error.problem if job.error else job.state
 
 
 def _pace(batch: Batch) -> str:
@@ -57,10 +64,7 @@ def _live(batch: Batch) -> dict[str, Any]:
     def show() -> None:
         with lock:
             pending.clear()
-            done = batch.done()
             widget.value = batch_html(batch)
-        if done:
-            stop()
 
     def follow() -> None:
         with lock:
@@ -71,6 +75,6 @@ def _live(batch: Batch) -> dict[str, Any]:
             pending.append(timer)
         timer.start()
 
-    stop = batch.watch(follow)
+    batch.watch(follow)  # for good: a batch that has ended can be asked again
     follow()
     return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}

@@ -62,7 +62,7 @@ class _Storm:
         self._folder = folder
         self._no_disk = no_disk
         self._ledger = folder / "disk" / "ledger.db"
-        self._port = _free_port(random.Random(plan.seed + 3))
+        self._port = _free_port()
         self._clock = WrongClock(folder / "clock")
         self._patience = 120.0 + 0.1 * len(plan.courses) + 60.0 * long
         self._begun = time.monotonic()
@@ -217,7 +217,7 @@ class _Storm:
         kernel, record = self._kernels[-1], self._provider.record
         return (
             f"{len(record.decided)} recordings submitted, {self._provider.courier.pending} deliveries pending, "
-            f"life {len(self._lives)}, which said {kernel.said}"
+            f"life {len(self._lives)}, which said {kernel.said}; in a penalty came {record.broken_penalties[:3]}"
         )
 
     def _counts(self, court: Court, rows: dict[str, Any]) -> dict[str, Any]:
@@ -266,8 +266,9 @@ def _overtaken(record: Record) -> int:
     return overtaken
 
 
-def _free_port(chance: random.Random) -> int:
-    """A port that is free just now, for a kernel that keeps its address."""
+def _free_port() -> int:
+    """A port that is free just now, for a kernel that keeps its address; not by the seed, for storms side by side."""
+    chance = random.SystemRandom()
     for _ in range(100):
         port = chance.randrange(*FIXED_PORTS)
         with contextlib.suppress(OSError), socket.socket() as probe:

@@ -417,7 +417,7 @@ def test_closing_ends_every_wait(double: ProviderDouble, wav: Path) -> None:
     assert len(ended) == 1
     with pytest.raises(errors.SessionClosedError):
         ai.transcribe(wav)
-    assert ai.start().job(job.id).state == "submitted"
+    assert ai.start().job(job.id).state in {"submitted", "running"}
     ai.close()
 
 

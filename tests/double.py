@@ -58,6 +58,8 @@ class Plan:
     """So many authorized requests are answered 401 first."""
     penalties: list[str | None] = field(default_factory=list)
     """So many submissions are answered 429 first, each with this Retry-After (None: without)."""
+    slow_penalties: float = 0
+    """So many seconds pass before a 429."""
     refusal: tuple[int, Any] | None = None
     """Submissions are answered with this status and body."""
     hang_up: bool = False
@@ -186,6 +188,7 @@ class ProviderDouble:
             return refused
         if self.plan.penalties:
             seconds = self.plan.penalties.pop(0)
+            await asyncio.sleep(self.plan.slow_penalties)
             errors = {"errors": [{"errorCode": "CMN-301", "message": "Request rate exceeded"}]}
             return web.json_response(
                 errors, status=429, headers={"Retry-After": seconds} if seconds is not None else {}

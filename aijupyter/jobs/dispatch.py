@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from aijupyter.envelope import Envelope
 from aijupyter.errors import (
@@ -29,17 +29,11 @@ PATIENCE = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before the next try at what can be tried again; the last one stays."""
 
 
-class Post(Protocol):
-    """Where recordings are lent out."""
-
-    def recall(self, key: str) -> None:
-        """End the loan of a job's recording. Idempotent."""
-
-
 class Dispatcher:
     """Takes in answers, and every other step of a job. It is the receiver's Inbox.
 
-    `expect` is told of each job that was sent and whose answer is awaited, `settled` of each that needs no more.
+    `expect` is told of each job that was sent and whose answer is awaited, `settled` of each that needs no more:
+    neither status calls nor its recording.
     """
 
     def __init__(
@@ -47,14 +41,12 @@ class Dispatcher:
         *,
         ledger: Ledger,
         book: JobBook,
-        post: Post,
         owner: str,
         expect: Callable[[JobRecord], None],
         settled: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
         self._book = book
-        self._post = post
         self._owner = owner
         self._expect = expect
         self._settled = settled
@@ -166,7 +158,6 @@ class Dispatcher:
 
     def forgotten(self, key: str) -> None:
         """Let go of a job that the ledger does not hold any more."""
-        self._post.recall(key)
         self._settled(key)
         job = self._book.get(key)
         if job is not None:
@@ -209,7 +200,6 @@ class Dispatcher:
     def _follow(self, record: JobRecord) -> None:
         """What a job's state means for its loan and its status calls."""
         if record.state.final:
-            self._post.recall(record.key)
             self._settled(record.key)
         elif record.job_id is not None and record.owner == self._owner:
             self._expect(record)

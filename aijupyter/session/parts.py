@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import hashlib
 import logging
 import platform
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import aiohttp
 
 from aijupyter.api import operations
 from aijupyter.api.auth import Credentials
@@ -24,8 +20,6 @@ from aijupyter.config import Secret, Settings, data_folder, is_local
 from aijupyter.errors import (
     ConfigurationError,
     LedgerError,
-    MediaError,
-    MediaNotFoundError,
     PortalError,
     SessionClosedError,
 )
@@ -35,11 +29,12 @@ from aijupyter.jobs.reconcile import Reconciler
 from aijupyter.jobs.sending import Sender
 from aijupyter.ledger.postgres import PostgresLedger
 from aijupyter.ledger.sqlite import SQLiteLedger
-from aijupyter.media import load_recording, open_url, shown_url, stamp
-from aijupyter.models import UNDER_WAY, JobRecord, JobState, Owner, Recording, now
+from aijupyter.media import shown_url
+from aijupyter.models import UNDER_WAY, JobRecord, JobState, Owner, now
 from aijupyter.portal import Portal
 from aijupyter.protocols import LEASE_SECONDS, Ledger, Tunnel
 from aijupyter.receiver.server import Receiver
+from aijupyter.session.lending import Lender
 from aijupyter.tunnels.fixed import FixedTunnel
 from aijupyter.tunnels.ngrok import NgrokTunnel
 
@@ -50,11 +45,7 @@ NUDGE_SECONDS = 1.0
 MOST_RELOADED = 100
 NOWHERE = "https://no-deliveries.invalid"
 """The API wants a webhook; this one leads nowhere, for answers that only the status call brings."""
-MOST_CONTENT_BYTES = 32 * 1024 * 1024
-"""A larger file is not sent within the request."""
 LOOKING_SECONDS = (1.0, 5.0, 30.0, 60.0)
-SPOOLED_SECONDS = 3600.0
-"""A private copy of a recording that no job knows is left over after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +95,12 @@ class Parts:
     def __init__(self, settings: Settings, book: JobBook, portal: Portal, server: Server) -> None:
         self.server = server
         self.owner = Owner(uuid.uuid4().hex, server.name, server.account, platform.node())
-        self.spool = spool_of(settings.ledger)
         self.ledger = make_ledger(settings.ledger)
         self.dispatcher = Dispatcher(
-            ledger=self.ledger,
-            book=book,
-            post=self,
-            owner=self.owner.id,
-            expect=self._expect,
-            settled=self._settled,
+            ledger=self.ledger, book=book, owner=self.owner.id, expect=self._expect, settled=self._settled
         )
+        self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
+        self.lender = Lender(self.receiver, settings, server.url, spool_of(settings.ledger))
         self.sender = Sender(
             ledger=self.ledger,
             dispatcher=self.dispatcher,
@@ -123,14 +110,10 @@ class Parts:
         )
         seconds = min(settings.poll_seconds, EMBEDDED_POLL_SECONDS if settings.uses_embedded else float("inf"))
         self.reconciler = Reconciler(inbox=self.dispatcher, ask=self._job_status, owner=self.owner.id, seconds=seconds)
-        self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
-        self.base_url = ""
         self._settings = settings
         self._book = book
         self._portal = portal
-        self._urls: dict[str, str] = {}
         self._looking: set[asyncio.Task[None]] = set()
-        self._shelved: dict[str, str] = {}
         self._stack = contextlib.AsyncExitStack()
 
     async def open(self) -> None:
@@ -153,7 +136,7 @@ class Parts:
         self.sender.start()
         self._claiming = asyncio.create_task(self._keep_claiming(), name="claim")
         stack.callback(self._claiming.cancel)
-        for work in (self.reconciler.run(), self._nudge(), self._sweep()):
+        for work in (self.reconciler.run(), self._nudge(), self.lender.sweep(self.ledger)):
             stack.callback(asyncio.create_task(work).cancel)
 
     async def close(self) -> None:
@@ -162,10 +145,10 @@ class Parts:
 
     async def _open_tunnel(self) -> None:
         if self._settings.delivery == "status" and not self._settings.uses_embedded:
-            self.base_url = NOWHERE
+            self.lender.base_url = NOWHERE
             return
         tunnel = _choose_tunnel(self._settings, self.server.url)
-        self.base_url = await tunnel.open(self.receiver.url)
+        self.lender.base_url = await tunnel.open(self.receiver.url)
         self._stack.push_async_callback(tunnel.close)
 
     async def mourn(self, message: str) -> None:
@@ -188,7 +171,7 @@ class Parts:
     def begin(self, record: JobRecord, url: str | None) -> None:
         """Send a job that was written down; `url` is its recording's with what the ledger does not keep."""
         if url is not None:
-            self._urls[record.key] = url
+            self.lender.remember(record.key, url)
         self.sender.enqueue(record)
 
     def place(self, key: str) -> tuple[int, float | None] | None:
@@ -200,66 +183,18 @@ class Parts:
 
     async def send(self, record: JobRecord, attempt: Attempt) -> operations.Accepted:
         """Lend the recording out and submit the question."""
-        media = await self._lend(record)
+        media = await self.lender.lend(record)
         body = {**media.wire(), **record.options}
-        webhook = self.receiver.delivery_url(self.base_url, record.path)
+        webhook = self.receiver.delivery_url(self.lender.base_url, record.path)
         path = operations.PATHS[record.operation]
         return await operations.submit(self.transport, path, body, webhook=webhook, attempt=attempt)
-
-    def recall(self, key: str) -> None:
-        """End the loan of a job's recording, and remove the private copy."""
-        self._urls.pop(key, None)
-        name = self._shelved.pop(key, None)
-        if name is not None:
-            self.receiver.shelf.withdraw(name)
-        try:
-            (self.spool / key).unlink(missing_ok=True)
-        except OSError as error:  # a job's end must not fail by what it leaves; the next session sweeps
-            log.warning("the private copy of a recording could not be removed: %s", error)
-
-    async def _lend(self, record: JobRecord) -> operations.Media:
-        url = self._urls.get(record.key)
-        recording = load_recording(record.media or "{}") if url is None else _named(url, record)
-        if recording.url is not None and recording.encoding:
-            return operations.Media(recording.encoding, content_uri=recording.url)
-        if recording.url is not None:
-            async with aiohttp.ClientSession(trust_env=not is_local(recording.url)) as http:
-                found = await open_url(recording.url, http=http)
-            return operations.Media(found.encoding, content_uri=recording.url)
-        return await asyncio.to_thread(self._lend_file, record.key, recording)
-
-    def _lend_file(self, key: str, recording: Recording) -> operations.Media:
-        path = recording.path
-        assert path is not None  # noqa: S101  # a Recording has one of the two
-        try:
-            if stamp(path) != recording.stamp:
-                raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
-            if not self._can_lend:
-                content = _content(path, recording.name)
-                if stamp(path) == recording.stamp:
-                    return operations.Media(recording.encoding, content=content)
-                raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
-            base = self.base_url if self._settings.delivery == "auto" else self.receiver.url
-            self.receiver.shelf.withdraw(self._shelved.get(key, ""))
-            self._shelved[key], uri = self.receiver.share(base, path, recording.content_type, recording.stamp)
-        except FileNotFoundError as error:
-            raise MediaNotFoundError(f"{path} is gone: {error}.", "Check the path.", source=str(path)) from error
-        except OSError as error:
-            if isinstance(error, MediaError):
-                raise
-            raise MediaError(f"{path} cannot be read: {error}.", "Check the file.", source=str(path)) from error
-        return operations.Media(recording.encoding, content_uri=uri)
-
-    @property
-    def _can_lend(self) -> bool:
-        """Whether the server can fetch from this session's own receiver."""
-        return self._settings.uses_embedded or self._settings.delivery == "auto" or is_local(self.server.url)
 
     def _expect(self, record: JobRecord) -> None:
         self.reconciler.expect(record)
 
     def _settled(self, key: str) -> None:
         self.reconciler.settled(key)
+        self.lender.recall(key)
 
     async def _job_status(self, job_id: str) -> bytes:
         # Where nothing else brings answers, status calls have their turn among the submissions.
@@ -334,34 +269,6 @@ class Parts:
                     job.nudge()
             if rounds % 5 == 0:
                 self.dispatcher.news([job.key for job in watched if job.record.owner != self.owner.id][:MOST_RELOADED])
-
-    async def _sweep(self) -> None:
-        """Remove private copies of recordings whose job has ended elsewhere, or was never written down."""
-        with contextlib.suppress(OSError, LedgerError):
-            for path in await asyncio.to_thread(lambda: list(self.spool.iterdir())):
-                record = await self.ledger.find(path.name)
-                age = time.time() - path.stat().st_mtime
-                if record.state.final if record else age > SPOOLED_SECONDS:
-                    path.unlink(missing_ok=True)
-
-
-def _content(path: Path, name: str) -> str:
-    if path.stat().st_size > MOST_CONTENT_BYTES:
-        raise MediaError(
-            f"{name} is too large to be sent within the request, and nobody can fetch it from here.",
-            "Give a public URL of the recording, or a public URL of this machine: connect(public_url=...).",
-            source=str(path),
-        )
-    return base64.b64encode(path.read_bytes()).decode()
-
-
-def _named(url: str, record: JobRecord) -> Recording:
-    """A URL with the access token that the ledger does not keep."""
-    try:
-        kept = load_recording(record.media or "{}")
-    except MediaError:
-        return Recording(record.recording, "", "", url=url)
-    return Recording(record.recording, kept.content_type, kept.encoding, url=url)
 
 
 def _choose_tunnel(settings: Settings, server_url: str) -> Tunnel:

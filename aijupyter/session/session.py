@@ -121,7 +121,7 @@ class Session(Batches, Keeping):
             answering=parts is not None and (service is None or service.alive),
             embedded=self.settings.uses_embedded,
             server=parts.server.url if parts else self.settings.server_url,
-            public_url=parts.base_url if parts else "",
+            public_url=parts.lender.base_url if parts else "",
             receiver_url=parts.receiver.url if parts else "",
             ledger=shown_place(place),
             under_way=parts.under_way if parts else 0,
@@ -154,7 +154,7 @@ class Session(Batches, Keeping):
         """All that is to be written down of a question; bytes and file objects are copied."""
         parts = self._desk.open_parts()
         key = str(uuid.uuid4())
-        recording = _open(media, parts.spool, question.encoding, key)
+        recording = _open(media, parts.lender.spool, question.encoding, key)
         record = JobRecord(
             key=key,
             path=token_urlsafe(32),
@@ -194,7 +194,7 @@ class Session(Batches, Keeping):
             parts.look_for(record.key)
             raise
         if written.key != record.key:
-            parts.recall(record.key)
+            parts.lender.recall(record.key)
             return await self._attach(written, keep)
         job = self._book.add(Job(written, self._desk, keep=keep))
         parts.dispatcher.attend(job)

@@ -214,15 +214,29 @@ class Receipt:
     record: JobRecord | None = None
 
 
+FAULTS_KEPT = 100
+FAULT_CHARACTERS = 2000
+"""A job's error holds so many of the provider's errors, each text so long; the answer's body holds all."""
+
+
 def failure(record: JobRecord, faults: Sequence[Fault]) -> JobFailedError:
-    """The error of a job that its provider ended with errors, in the provider's words."""
-    said = "; ".join(map(str, faults)) or "no reason given"
+    """The error of a job that its provider ended with errors, in the provider's words, up to `FAULTS_KEPT` of them."""
+    faults = [_shortened(fault) for fault in faults[:FAULTS_KEPT]]
+    said = _cut("; ".join(map(str, faults))) or "no reason given"
     return JobFailedError(
         f"Job {record.id} ({record.operation} {record.recording!r}) failed: {said}",
         "The whole answer is in job.raw.",
         job_id=record.id,
         faults=faults,
     )
+
+
+def _shortened(fault: Fault) -> Fault:
+    return Fault(_cut(fault.code), _cut(fault.message), None if fault.parameter is None else _cut(fault.parameter))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= FAULT_CHARACTERS else f"{text[: FAULT_CHARACTERS - 3]}..."
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ class Ledger(Protocol):
     """What must survive the kernel: jobs, their answers, and the way that each job went.
 
     Every method is atomic and durable when it returns, may be called by any number of tasks, and raises LedgerError
-    when it cannot do what it says. Several ledgers, in one process or many, may stand on the same storage. Every change
-    of a job's state is added to its history, with its time and cause.
+    when it cannot do what it says; where a server fell silent, the call may have been done all the same. Several
+    ledgers, in one process or many, may stand on the same storage. Every change of a job's state is added to its
+    history, with its time and cause.
     """
 
     async def open(self) -> None:
@@ -46,7 +47,10 @@ class Ledger(Protocol):
         """Write an intent down, before anything is sent, and return it.
 
         Where a job with the same fingerprint is under way, unconfirmed or succeeded, nothing is written and the newest
-        such job is returned instead, unless `fresh`. A fingerprint of None finds nothing and is found by nothing.
+        such job is returned instead, unless `fresh`. A fingerprint of None finds nothing and is found by nothing. A job
+        that is found waiting for an owner who is dead (see `claim`) is taken over by the one who asks: it keeps its key
+        and path, and gets the record's owner, account, host and media. A name that cannot be stored as it is (a NUL,
+        half of a surrogate pair) gets replacement characters.
         """
 
     async def take(self, key: str, owner: str, *, at: datetime) -> JobRecord | None:
@@ -107,9 +111,10 @@ class Ledger(Protocol):
     async def claim(self, owner: Owner, *, at: datetime) -> Sequence[JobRecord]:
         """Say that this owner lives, and hand it the jobs under way that nobody living takes care of, the oldest first.
 
-        An owner is dead when it was released, or has not claimed for `LEASE_SECONDS`. A job that is found sending
-        becomes unconfirmed: it may have left. What another embedded service had is written again, or expired where its
-        recording is not known any more. Returns the jobs that were changed by this, as they are now.
+        An owner is dead when it was released, or has not claimed for `LEASE_SECONDS`. A job without an account, of a
+        ledger that knew none, is anybody's who asks the same server. A job that is found sending becomes unconfirmed:
+        it may have left. What another embedded service had is written again, or expired where its recording is not
+        known any more. Returns the jobs that were changed by this, as they are now.
         """
 
     async def release(self, owner: str) -> None:
@@ -117,7 +122,7 @@ class Ledger(Protocol):
 
     async def forget(self, keys: Collection[str]) -> int:
         """Remove jobs with their answers, repeats, strays and history, for good. How many there were. Their paths stay
-        known as ours, as digests.
+        known as ours, as digests, and for some minutes their keys, for those who watch.
 
         A file's free space and log do not hold them any more (the log, as soon as no reader elsewhere is in the way).
         A server reuses their space; its own log, copies and free space may hold them for a while.
@@ -133,10 +138,11 @@ class Ledger(Protocol):
         """
 
     async def size(self) -> int:
-        """How many bytes the kept answers, repeats and strays take."""
+        """How many bytes the kept answers and repeats take, and the strays as they came."""
 
     def watch(self, callback: Callable[[Sequence[str]], object]) -> Callable[[], None]:
-        """Call back, from any thread, with the keys of jobs that another ledger on the same storage may have changed.
+        """Call back, from any thread, with the keys of jobs that another ledger on the same storage may have changed
+        or forgotten.
 
         Returns what ends that. Changes of this very object are not told.
         """
@@ -144,11 +150,15 @@ class Ledger(Protocol):
     async def copy_to(self, other: Ledger) -> int:
         """Add every job with its answer, repeats and history to another ledger, but those that it holds already.
 
-        How many were added. In the copy nobody takes care of them.
+        How many were added. In the copy nobody takes care of them, and none of them can be sent: see `restore`.
         """
 
     async def restore(self, entry: JobEntry) -> bool:
-        """Add one job as `copy_to` found it. False where it is there already."""
+        """Add one job as `copy_to` found it. False where it is there already.
+
+        No job may be sent from two ledgers: one that was written becomes cancelled, one that was being sent becomes
+        unconfirmed, and its history says why.
+        """
 
 
 class Inbox(Protocol):

@@ -100,7 +100,6 @@ class Ours:
         self.dispatcher = Dispatcher(
             ledger=self.ledger,
             book=self.desk.book,
-            post=self.desk,
             owner=OWNER,
             expect=self._expect,
             settled=self._settled,
@@ -140,8 +139,6 @@ class Ours:
     def hold(self, record: JobRecord) -> Job[Any]:
         """All that a session has of a job whose answer is awaited: its handle, its path, its place among the silent."""
         job = self.desk.book.add(Job(record, self.desk, keep=False))
-        self.dispatcher.enqueue(record)
-        self.dispatcher.line.leave(record.key)  # it was sent
         self.reconciler.expect(record)
         return job
 

@@ -131,7 +131,7 @@ class Dispatcher:
     async def accept(self, delivery: Delivery) -> Verdict:
         """Write a delivery down, then wake whoever waits for it."""
         receipt = await self._ledger.accept(delivery)
-        if receipt.record is not None and receipt.verdict in {Verdict.ANSWERED, Verdict.NOTED}:
+        if receipt.record is not None:  # of a repeat too: the first answer's commit may have seemed to fail
             envelope = delivery.envelope if receipt.verdict is Verdict.ANSWERED else None
             self.take_over(receipt.record, envelope)
         return receipt.verdict

@@ -20,11 +20,14 @@ class Database(ABC):
     """A connection to a storage, used from one thread.
 
     `name` is the storage's for messages, without secrets. `locking` ends a SELECT whose rows are going to be changed.
-    `ends_at_once` says that `end` can do what it is for. `writer` marks the steps in the history that were written through it.
+    `ends_at_once` says whether `end` can do what it is for. `writer` marks the steps in the history that were written
+    through it.
     """
 
     locking = ""
     ends_at_once = False
+    scrub_pause = 0.0
+    """How many seconds lie between two scrubs at least; 0 where each commit that needs one is followed by one."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -73,6 +76,9 @@ class Database(ABC):
     def rollback(self) -> None:
         """Take it back, also where it or the connection has ended already."""
 
+    def cut(self) -> None:  # noqa: B027  # most cannot
+        """From another thread: end what hangs in the connection's thread. What is done there then fails."""
+
     @property
     def broken(self) -> bool:
         """Whether the connection was lost, so that nothing more can be tried with it."""
@@ -103,6 +109,14 @@ class Database(ABC):
 
     def look(self) -> None:  # noqa: B027  # most need not do anything
         """Look for what others changed, where the storage does not say it by itself."""
+
+    @property
+    def settle_due(self) -> bool:
+        """Whether so much was written that `settle` is to be called when nothing waits."""
+        return False
+
+    def settle(self) -> None:  # noqa: B027  # most need not do anything
+        """Do what would have to be done sooner or later, and would then keep a write waiting."""
 
     @property
     def must_look(self) -> bool:

@@ -30,7 +30,7 @@ REPEATS_KEPT = 20
 
 STRAYS_KEPT = 1000
 STRAY_BYTES_KEPT = 256 << 20
-"""Strays beyond this are dropped, the oldest first."""
+"""Strays beyond this, counted as they came, are dropped, the oldest first."""
 
 _ENDS = {Outcome.SUCCESS: JobState.SUCCEEDED, Outcome.FAIL: JobState.FAILED}
 _RUNS_FROM = {JobState.WRITTEN, JobState.SENDING, JobState.SUBMITTED, JobState.UNCONFIRMED}
@@ -43,37 +43,33 @@ Arrival = tuple[Delivery, JobRecord | None]
 
 
 def accept(db: Database, arrivals: Sequence[Arrival]) -> list[Receipt]:
-    """Write deliveries down. A Receipt for each. Those on one path are taken in their order."""
-    short = _endings(db, arrivals)
-    if short and not db.end(list(short.values())):
-        short = {}
-    receipts = {place: Receipt(Verdict.ANSWERED, ended(ending)) for place, ending in short.items()}
-    if len(short) < len(arrivals):
-        others = [(place, delivery) for place, (delivery, _) in enumerate(arrivals) if place not in short]
-        desk = _Desk(db, [delivery for _, delivery in others])
-        receipts |= {place: desk.receive(delivery) for place, delivery in others}
-        desk.write()
-    return [receipts[place] for place in range(len(arrivals))]
+    """Write deliveries down, in their order. A Receipt for each."""
+    desk = _Desk(db, [delivery for delivery, _ in arrivals])
+    receipts = [desk.receive(delivery) for delivery, _ in arrivals]
+    desk.write()
+    return receipts
 
 
-def _endings(db: Database, arrivals: Sequence[Arrival]) -> dict[int, Ending]:
-    """Those that may go the short way, by their places: the first ones on their paths."""
-    endings: dict[int, Ending] = {}
+def accept_at_once(db: Database, arrivals: Sequence[Arrival]) -> list[Receipt] | None:
+    """The same by a single statement that is a transaction of its own; None where that cannot be, and nothing was done.
+
+    Of two on one path the second would not find the job as it was seen, so they go the long way.
+    """
     if not db.ends_at_once:
-        return endings
-    paths: set[str] = set()
-    pack_now = _packs_now(arrivals)
-    for place, (delivery, seen) in enumerate(arrivals):
-        if seen is not None and delivery.path not in paths and is_usual(delivery, seen):
-            packed = pack(delivery.body, now=pack_now)
-            db.pack_due = db.pack_due or packed[0] == LATER
-            endings[place] = Ending(delivery, seen, _ANSWERED[delivery.source], packed)
-        paths.add(delivery.path)
-    return endings
+        return None
+    endings: list[Ending] = []
+    for delivery, seen in arrivals:
+        if seen is None or not is_usual(delivery, seen):
+            return None
+        endings.append(Ending(delivery, seen, _ANSWERED[delivery.source], pack(delivery.body, now=_pack_now(arrivals))))
+    if not db.end(endings):
+        return None
+    db.pack_due = db.pack_due or any(ending.packed[0] == LATER for ending in endings)
+    return [Receipt(Verdict.ANSWERED, ended(ending)) for ending in endings]
 
 
-def _packs_now(arrivals: Sequence[Arrival]) -> bool:
-    """Zlib gives the interpreter away for each body, and a busy cell takes 5 ms to give it back."""
+def _pack_now(arrivals: Sequence[Any]) -> bool:
+    """Packing gives the interpreter away for each body, and a busy cell takes 5 ms to give it back."""
     return len(arrivals) == 1 and len(arrivals[0][0].body) <= PACK_AT_ONCE_BYTES
 
 
@@ -223,9 +219,9 @@ class _Desk:
 def _keep_strays(db: Database, strays: Sequence[tuple[Delivery, str, str | None]]) -> None:
     values: list[Any] = []
     for delivery, reason, job in strays:
-        packing, size, body = pack(delivery.body, now=True)
+        packing, _, body = pack(delivery.body, now=True)
         claims = (delivery.envelope.job_id, delivery.request_id)
-        values += [dump_time(delivery.received), reason, *claims, job, packing, size, body]
+        values += [dump_time(delivery.received), reason, *claims, job, packing, len(delivery.body), body]
     columns = "received, reason, job_id, request_id, job, packing, size, body"
     db.do(f"INSERT INTO strays ({columns}) VALUES {places(len(strays), 8)}", values)  # noqa: S608  # constants
     total = 0

@@ -30,6 +30,8 @@ def _run_group(db: Database, calls: list[Call]) -> None:
         for call in calls:
             _try(db, call)
         return
+    if _at_once(db, calls):
+        return
     for guarded in (False, True):
         try:
             _in_one_transaction(db, calls, guarded=guarded)
@@ -41,6 +43,21 @@ def _run_group(db: Database, calls: list[Call]) -> None:
             return
     for call in calls:
         _run_group(db, [call])
+
+
+def _at_once(db: Database, calls: list[Call]) -> bool:
+    """Try to do a group of calls that are all alike without a transaction around them. Whether it is over with them."""
+    at_once = calls[0].at_once
+    if at_once is None or any(call.at_once is not at_once for call in calls):
+        return False
+    try:
+        results = at_once(db, [call.arguments[0] for call in calls])
+    except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
+        _fail(db, calls, error)
+        return True
+    for call, result in zip(calls, results or (), strict=False):
+        call.result = result
+    return results is not None
 
 
 def _in_one_transaction(db: Database, calls: list[Call], *, guarded: bool) -> None:
@@ -59,7 +76,7 @@ def _in_one_transaction(db: Database, calls: list[Call], *, guarded: bool) -> No
     except BaseException:
         db.rollback()
         raise
-    if db.scrub_due:
+    if db.scrub_due and not db.scrub_pause:
         db.scrub()
 
 
@@ -101,10 +118,15 @@ def _guarded(db: Database, call: Call) -> None:
 
 
 def _try(db: Database, call: Call) -> None:
+    call.error = None
+    was_broken = db.broken
     try:
         call.result = call.function(db, *call.arguments)
     except BaseException as error:  # noqa: BLE001  # it belongs to whoever asked
-        _fail(db, [call], error)
+        if call.kind is Kind.READ and db.broken and not was_broken:
+            _try(db, call)  # the server was restarted since; that is noticed only now
+        else:
+            _fail(db, [call], error)
 
 
 def _fail(db: Database, calls: Sequence[Call], error: BaseException) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from aijupyter.ledger.database import Database
-from aijupyter.ledger.rows import CHANGING, KEPT_FIELDS, Kept, dump_kept, dump_time, load_kept, places
+from aijupyter.ledger.rows import CHANGING, KEPT_FIELDS, Kept, chunks, dump_kept, dump_time, load_kept, places, readable
 from aijupyter.models import JobState
 
 Step = tuple[str, datetime, JobState, str]
@@ -57,27 +57,29 @@ def insert(db: Database, kept: Kept) -> None:
 
 def save(db: Database, jobs: Iterable[Kept]) -> None:
     """Write jobs back that were read for change."""
+    for some in chunks(list(jobs)):
+        _save(db, some)
+
+
+def _save(db: Database, jobs: Sequence[Kept]) -> None:
     rows: list[Any] = []
-    count = 0
     for kept in jobs:
         values = dump_kept(kept)
-        changing = [values[name] for name in CHANGING]
-        rows += [values["key"], *changing]
-        count += 1
-    if count == 1:
+        rows += [values["key"], *(values[name] for name in CHANGING)]
+    if len(jobs) == 1:
         db.do(_UPDATE_ONE, [*rows[1:], rows[0]])
-    elif count:
-        db.do(f"{_UPDATE} FROM (VALUES {places(count, len(CHANGING) + 1)}) AS v WHERE jobs.key = v.column1", rows)
+        return
+    table = f"(VALUES {places(len(jobs), len(CHANGING) + 1)}) AS v"
+    db.do(f"{_UPDATE} FROM {table} WHERE jobs.key = v.column1", rows)
 
 
 def note(db: Database, steps: Sequence[Step]) -> None:
     """Add steps to the history."""
-    if not steps:
-        return
-    values: list[Any] = []
-    for key, at, state, cause in steps:
-        values += [key, dump_time(at), str(state), cause or CAUSES[state], db.writer]
-    db.do(_NOTE + places(len(steps), 5), values)
+    for some in chunks(steps):
+        values: list[Any] = []
+        for key, at, state, cause in some:
+            values += [key, dump_time(at), str(state), readable(cause) or CAUSES[state], db.writer]
+        db.do(_NOTE + places(len(some), 5), values)
     db.changed += [key for key, *_ in steps]
 
 

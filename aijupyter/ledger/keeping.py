@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aijupyter.envelope import parse_envelope
+from aijupyter.errors import JobCancelledError, dump_error
 from aijupyter.ledger import deliveries, journal, listing
 from aijupyter.ledger.database import Database
-from aijupyter.ledger.rows import Kept, digest, dump_time, listed, places, unpack
-from aijupyter.models import Delivery, DeliverySource, JobEntry
+from aijupyter.ledger.rows import (
+    Kept,
+    chunks,
+    digest,
+    dump_time,
+    listed,
+    places,
+    plain,
+    readable,
+    storable,
+    unpack,
+    with_storable_ids,
+)
+from aijupyter.models import Delivery, DeliverySource, JobEntry, JobRecord, JobState, now
 
-FORGET_AT_ONCE = 500
-"""A statement takes so many keys."""
+TOLD_FOR = timedelta(minutes=10)
+"""So long the key of a forgotten job, which says nothing, stays among the steps for watchers elsewhere to read."""
 
+_MOVED = "moved to another ledger before it was sent"
 _ENDED = "state IN ('succeeded', 'failed', 'expired', 'cancelled') AND ended IS NOT NULL"
 
 
 def forget(db: Database, keys: Collection[str]) -> int:
     """Remove jobs with all that belongs to them; their paths stay as digests."""
-    wanted = list(dict.fromkeys(keys))
-    chunks = (wanted[start : start + FORGET_AT_ONCE] for start in range(0, len(wanted), FORGET_AT_ONCE))
-    count = sum(_forget(db, chunk) for chunk in chunks)
+    wanted = [key for key in dict.fromkeys(keys) if storable(key)]
+    count = sum(_forget(db, some) for some in chunks(wanted))
     db.scrub_due = db.scrub_due or count > 0
     return count
 
 
-def _forget(db: Database, keys: list[str]) -> int:
+def _forget(db: Database, keys: Sequence[str]) -> int:
     these = listed(len(keys))
     lock = f" ORDER BY key{db.locking}"
-    digests = [digest(path) for (path,) in db.rows(f"SELECT path FROM jobs WHERE key IN {these}{lock}", keys)]  # noqa: S608  # constants
-    if not digests:
+    found = db.rows(f"SELECT key, path FROM jobs WHERE key IN {these}{lock}", keys)  # noqa: S608  # constants
+    if not found:
         return 0
-    known = f"INSERT INTO forgotten (digest) VALUES {places(len(digests), 1)} ON CONFLICT (digest) DO NOTHING"  # noqa: S608  # constants
-    db.do(known, digests)
+    known = f"INSERT INTO forgotten (digest) VALUES {places(len(found), 1)} ON CONFLICT (digest) DO NOTHING"  # noqa: S608  # constants
+    db.do(known, [digest(path) for _, path in found])
     for table in ("deliveries", "strays", "history"):
         db.do(f"DELETE FROM {table} WHERE job IN {these}", keys)  # noqa: S608  # constants
+    _leave_word(db, [key for key, _ in found])
     return db.do(f"DELETE FROM jobs WHERE key IN {these}", keys)  # noqa: S608  # constants
+
+
+def _leave_word(db: Database, keys: Sequence[str]) -> None:
+    """Have watchers on other ledgers told that these jobs are gone."""
+    at = now()
+    db.do("DELETE FROM history WHERE state = 'forgotten' AND at < ?", (dump_time(at - TOLD_FOR),))
+    rows = [value for key in keys for value in (key, dump_time(at), db.writer)]
+    told = ", ".join(["(?, ?, 'forgotten', '', ?)"] * len(keys))
+    db.do(f"INSERT INTO history (job, at, state, cause, writer) VALUES {told}", rows)  # noqa: S608  # constants
+    db.changed += keys
 
 
 def forget_strays(db: Database) -> int:
@@ -101,12 +125,34 @@ def entry(db: Database, key: str) -> JobEntry | None:
 
 
 def restore(db: Database, entry: JobEntry) -> bool:
-    """Add a job as it was elsewhere, with nobody who takes care of it."""
+    """Add a job as it was elsewhere, with nobody who takes care of it, and never to be sent from here."""
     key = entry.record.key
     if db.rows("SELECT 1 FROM jobs WHERE key = ?", (key,)):
         return False
     answered = any(is_answer for _, is_answer in entry.deliveries)
-    journal.insert(db, Kept(replace(entry.record, owner=None), answered, len(entry.deliveries) - answered))
-    deliveries.store(db, [(key, *brought) for brought in entry.deliveries], pack_now=True)
-    journal.note(db, [(key, step.at, step.state, step.cause) for step in entry.history])
+    record = replace(entry.record, owner=None, recording=readable(entry.record.recording))
+    kept = Kept(record, answered, len(entry.deliveries) - answered)
+    step = _settle(kept)
+    journal.insert(db, kept)
+    for some in chunks(entry.deliveries):
+        brought = [(key, with_storable_ids(delivery), is_answer) for delivery, is_answer in some]
+        deliveries.store(db, brought, pack_now=True)
+    way = [(key, step.at, step.state, step.cause) for step in entry.history]
+    journal.note(db, [*way, step] if step else way)
     return True
+
+
+def _settle(kept: Kept) -> journal.Step | None:
+    """The ledger where the job comes from may still send it, or be sending it; this one must not."""
+    at, state = now(), kept.record.state
+    if state is JobState.WRITTEN:
+        error = plain(dump_error(_moved(kept.record)))
+        return journal.move(kept, JobState.CANCELLED, at, f"{_MOVED}; ask again", error=error)
+    if state is JobState.SENDING:
+        return journal.move(kept, JobState.UNCONFIRMED, at, "moved to another ledger while it was being sent")
+    return None
+
+
+def _moved(record: JobRecord) -> JobCancelledError:
+    said = f"Job {record.id} ({record.operation} {record.recording!r}) was {_MOVED}."
+    return JobCancelledError(said, "Ask again with the same call.", job_id=record.id)

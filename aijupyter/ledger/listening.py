@@ -6,7 +6,7 @@ import logging
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 CHANNEL = "aijupyter_jobs"
 
-OVERLAP = 100
+OVERLAP = 1000
 """So many steps before the last seen one may have been committed after it."""
+
+STEPS = f"SELECT id FROM history ORDER BY id DESC LIMIT {OVERLAP}"  # noqa: S608  # constants
+"""The steps that were there when the listening began."""
 
 CHECK_SECONDS = 30.0
 SHORTEST_PAUSE_SECONDS = 0.05
@@ -29,17 +32,26 @@ log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Tells which jobs others changed after the step `seen`, until it is stopped. `writer` marks our own steps."""
+    """Tells which jobs others changed with steps that are not among the `known` ones (of `STEPS`), until it is stopped.
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], writer: int, seen: int, tell: News) -> None:
+    `writer` marks our own steps. Raises OSError or RuntimeError where the process has no more files or threads.
+    """
+
+    def __init__(
+        self, connect: Callable[[], psycopg.Connection[Any]], writer: int, known: Collection[int], tell: News
+    ) -> None:
         self._connect = connect
         self._writer = writer
-        self._seen = seen
+        self._known = set(known)
         self._tell = tell
         self._stopping = threading.Event()
         self._waker, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._work, name="aijupyter-ledger-news", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._let_go()
+            raise
 
     def stop(self) -> None:
         """End it. A connection that is just being made to a silent server ends by itself."""
@@ -60,6 +72,9 @@ class Listener:
                 log.debug("The ledger's news were interrupted: %s", type(error).__name__)
             self._stopping.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        self._let_go()
+
+    def _let_go(self) -> None:
         for end in (self._waker, self._woken):
             with suppress(OSError):
                 end.close()
@@ -67,19 +82,18 @@ class Listener:
     def _catch_up(self, db: psycopg.Connection[Any]) -> None:
         """Tell what happened while nobody listened; a key too many does no harm."""
         query = "SELECT id, job, writer FROM history WHERE id > %s ORDER BY id"
-        steps = db.execute(query, (max(self._seen - OVERLAP, 0),)).fetchall()
-        fresh = steps and steps[-1][0] > self._seen
-        self._seen = steps[-1][0] if fresh else self._seen
-        if fresh:
-            self._tell_all(job for _, job, writer in steps if writer != self._writer)
+        steps = db.execute(query, (max(self._known, default=0) - OVERLAP,)).fetchall()
+        self._tell_all(job for number, job, writer in steps if number not in self._known and writer != self._writer)
+        self._known = {number for number, *_ in steps[-OVERLAP:]} or self._known
 
     def _follow(self, db: psycopg.Connection[Any]) -> None:
         while not self._stopping.is_set():
-            ready, *_ = select.select([db.fileno(), self._woken.fileno()], [], [], CHECK_SECONDS)
-            if not ready:
-                self._seen = db.execute("SELECT COALESCE(MAX(id), 0) FROM history").fetchall()[0][0]
+            # Before each wait, for what came with the answer to a question is no longer to be waited for.
             told = [notify.payload.partition(" ") for notify in db.notifies(timeout=0)]
             self._tell_all(key for writer, _, key in told if writer != str(self._writer))
+            ready, *_ = select.select([db.fileno(), self._woken.fileno()], [], [], CHECK_SECONDS)
+            if not ready:
+                self._known = {number for (number,) in db.execute(STEPS)}
 
     def _tell_all(self, keys: Iterable[str]) -> None:
         if told := list(dict.fromkeys(keys)):

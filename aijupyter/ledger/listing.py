@@ -8,7 +8,7 @@ from typing import Any
 
 from aijupyter.ledger import journal
 from aijupyter.ledger.database import Database
-from aijupyter.ledger.rows import digest, dump_time, listed, unpack
+from aijupyter.ledger.rows import digest, dump_time, listed, storable, unpack
 from aijupyter.models import JobRecord, JobState, JobSummary, Selection, Stray, Transition
 
 _SUMMARY = "COALESCE(job_id, key), key, operation, recording, state, created, submitted, ended"
@@ -16,19 +16,24 @@ _SUMMARY = "COALESCE(job_id, key), key, operation, recording, state, created, su
 
 def expects(db: Database, path: str) -> bool:
     """Whether the path is or was a job's."""
+    if not storable(path):
+        return False
     query = "SELECT 1 FROM jobs WHERE path = ? UNION ALL SELECT 1 FROM forgotten WHERE digest = ?"
     return bool(db.rows(query, (path, digest(path))))
 
 
 def find(db: Database, job_id: str) -> JobRecord | None:
     """The newest job with this key or provider's id."""
-    found = journal.read(db, "key = ? OR job_id = ?", (job_id, job_id), order="created DESC, key DESC LIMIT 1")
-    return found[0].record if found else None
+    if not storable(job_id):
+        return None
+    # Two questions, each for an index, and no LIMIT: without statistics PostgreSQL would walk through all jobs.
+    found = journal.read(db, "key = ?", (job_id,)) or journal.read(db, "job_id = ?", (job_id,))
+    return max((kept.record for kept in found), key=lambda job: (job.created, job.key), default=None)
 
 
 def history(db: Database, key: str) -> list[Transition]:
     """The job's steps."""
-    rows = db.rows("SELECT at, state, cause FROM history WHERE job = ? ORDER BY id", (key,))
+    rows = db.rows("SELECT at, state, cause FROM history WHERE job = ? AND state <> 'forgotten' ORDER BY id", (key,))
     return [Transition(datetime.fromisoformat(at), JobState(state), cause) for at, state, cause in rows]
 
 

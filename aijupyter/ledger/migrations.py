@@ -96,6 +96,12 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE TABLE forgotten (digest BLOB PRIMARY KEY);
         """,
     ),
+    (
+        "0003-news-of-what-was-forgotten",
+        """
+        CREATE INDEX history_of_forgotten ON history (at) WHERE state = 'forgotten';
+        """,
+    ),
 )
 
 

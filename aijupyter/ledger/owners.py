@@ -20,7 +20,9 @@ _LIVES = "SELECT id FROM sessions WHERE seen > ? AND seen <= ?"
 # The first line is the condition of the index jobs_under_way, word for word.
 _CLAIMED = f"""state IN ('written', 'sending', 'submitted', 'running')
     AND server = ? AND (owner IS NULL OR (owner <> ? AND owner NOT IN ({_LIVES})))"""  # constants
-_WRITTEN_HERE = " AND account = ? AND (state <> 'written' OR host IN ('', ?))"
+_WRITTEN_HERE = " AND account IN (?, '') AND (state <> 'written' OR host IN ('', ?))"
+"""A job of a ledger that did not know accounts yet is anybody's who asks the same server."""
+
 _HERE = " AND (account = ? OR host IN ('', ?))"
 """The account of an embedded service is that very service: what another one had is done again, where its file is."""
 
@@ -28,6 +30,15 @@ _HERE = " AND (account = ? OR host IN ('', ?))"
 def introduce(db: Database, owner: str, at: datetime) -> None:
     """A session that has not claimed yet lives from its first job on."""
     db.do("INSERT INTO sessions (id, seen) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", (owner, db.seconds(at)))
+
+
+def lives(db: Database, owner: str | None, at: datetime) -> bool:
+    """Whether a session takes care of its jobs."""
+    if owner is None:
+        return False
+    seconds = db.seconds(at)
+    values = (seconds - LEASE_SECONDS, seconds + LEASE_SECONDS, owner)
+    return bool(db.rows(f"{_LIVES} AND id = ?", values))
 
 
 def release(db: Database, owner: str) -> None:
@@ -43,16 +54,18 @@ def claim(db: Database, owner: Owner, at: datetime) -> Sequence[JobRecord]:
         "INSERT INTO sessions (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen",
         (owner.id, seconds),
     )
-    lives = (seconds - LEASE_SECONDS, seconds + LEASE_SECONDS)
+    lease = (seconds - LEASE_SECONDS, seconds + LEASE_SECONDS)
     where = _CLAIMED + (_HERE if owner.server.startswith(EMBEDDED) else _WRITTEN_HERE)
-    values = (owner.server, owner.id, *lives, owner.account, owner.host)
-    orphans = journal.read(db, where, values, order="created, key", change=True)
+    values = (owner.server, owner.id, *lease, owner.account, owner.host)
+    # Rows are locked in the order of their keys by everybody, so that nobody locks another out.
+    orphans = journal.read(db, where, values, order="key", change=True)
+    orphans.sort(key=lambda kept: (kept.record.created, kept.record.key))
     if not orphans:
         return []
     steps = [_hand_over(kept, owner, at) for kept in orphans]
     journal.save(db, orphans)
     journal.note(db, [step for step in steps if step])
-    db.do("DELETE FROM sessions WHERE seen <= ? OR seen > ?", lives)  # no row says the same as a dead one
+    db.do("DELETE FROM sessions WHERE seen <= ? OR seen > ?", lease)  # no row says the same as a dead one
     return [kept.record for kept in orphans]
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import socket
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aijupyter.errors import CONNECT_AGAIN, LedgerError
 from aijupyter.ledger.database import Database, News
-from aijupyter.ledger.listening import CHANNEL, Listener
+from aijupyter.ledger.listening import CHANNEL, STEPS, Listener
 from aijupyter.ledger.migrations import MIGRATIONS, postgres_statements
-from aijupyter.ledger.rows import Row
+from aijupyter.ledger.rows import Row, chunks
 from aijupyter.ledger.sql import SQLLedger
 
 if TYPE_CHECKING:
@@ -25,8 +27,16 @@ WAIT_SECONDS = 10
 """How long to wait for a connection, and for what another session has locked."""
 
 _MEND = "See whether the server runs and the URL is right: connect(ledger='postgresql://...') or AIJUPYTER_LEDGER."
+_MEND_ENCODING = "Name a database in UTF-8: CREATE DATABASE ledger ENCODING 'UTF8' TEMPLATE template0."
 _MEND_ROOM = "Make room on the server's disk; the ledger works again then."
+_SCRUB_SECONDS = 30.0
+_LONGEST_SCRUB = "1s"
+"""Of each table; the server's own autovacuum does what is left. A lease must not lapse meanwhile."""
+
 _LOCK = 0x61694A7570  # "aiJup"
+_VERSION_12 = 12_00_00
+_LOCK_NOT_AVAILABLE = "55P03"
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"  # whatever the server's default is
 _CLEAR_URL = re.compile(
     r"(postgres(?:ql)?://)(?:([^:@/?#]*)(?::[^@/?#]*)?@)?([^@/?#]*)(/[^@/?#]*)?(?:\?.*)?", re.DOTALL
 )
@@ -35,6 +45,9 @@ _SESSION = (
     f"SET lock_timeout TO '{WAIT_SECONDS}s'",
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
+
+
+log = logging.getLogger(__name__)
 
 
 def masked(url: str) -> str:
@@ -60,6 +73,7 @@ class PostgresDatabase(Database):
     """A connection to the server, made anew when it was lost."""
 
     locking = " FOR UPDATE"
+    scrub_pause = _SCRUB_SECONDS
 
     def __init__(self, url: str) -> None:
         super().__init__(masked(url))
@@ -68,15 +82,18 @@ class PostgresDatabase(Database):
         self._open = False
         self._in_transaction = False
         self._listener: Listener | None = None
-        self._seen = 0
+        self._known: list[int] = []
+        self._wanted: News | None = None
+        self._skipped = False
 
     def open(self) -> None:
         if self._open:
             return
         self._db = self._connected()
         try:
+            self._refuse_bytes()
             self._migrate()
-            self._seen = int(self.rows("SELECT COALESCE(MAX(id), 0) FROM history")[0][0])
+            self._known = [number for (number,) in self.rows(STEPS)]
         except BaseException:
             self.close()
             raise
@@ -97,16 +114,16 @@ class PostgresDatabase(Database):
     def begin(self) -> None:
         self.begun = self._in_transaction = False
         try:
-            self._connection.execute("BEGIN")
+            self._connection.execute(_BEGIN)
         except Exception:
             if not self.broken:
                 raise
-            self._connection.execute("BEGIN")  # the server was restarted since; nothing has been asked of it yet
+            self._connection.execute(_BEGIN)  # the server was restarted since; nothing has been asked of it yet
         self.begun = self._in_transaction = True
 
     def commit(self) -> None:
-        if self.changed:
-            values = [f"{self.writer} {key}" for key in dict.fromkeys(self.changed)]
+        for keys in chunks(list(dict.fromkeys(self.changed))):
+            values = [f"{self.writer} {key}" for key in keys]
             told = ", ".join(["(?)"] * len(values))
             self.do(f"SELECT pg_notify('{CHANNEL}', v.column1) FROM (VALUES {told}) AS v", values)  # noqa: S608  # constants
         self._connection.execute("COMMIT")
@@ -117,6 +134,12 @@ class PostgresDatabase(Database):
         if self._db is not None and not self.broken:
             with suppress(Exception):
                 self._db.execute("ROLLBACK")
+
+    def cut(self) -> None:
+        with suppress(Exception):  # it may just have ended by itself
+            if self._db is not None:
+                with closing(socket.fromfd(self._db.fileno(), socket.AF_INET, socket.SOCK_STREAM)) as line:
+                    line.shutdown(socket.SHUT_RDWR)
 
     @property
     def broken(self) -> bool:
@@ -143,17 +166,41 @@ class PostgresDatabase(Database):
         return float(self.rows("SELECT extract(epoch FROM clock_timestamp())")[0][0])
 
     def scrub(self) -> None:
-        """Have the space used again."""
+        """Have the space used again, where nobody is in the way."""
+        self._skipped = False
         with suppress(Exception):
-            for table in ("jobs", "deliveries", "history", "strays"):
-                self.do(f"VACUUM {table}")
-            self.scrub_due = False
+            db = self._connection
+            # To shorten the files it would wait for all readers.
+            how = "(SKIP_LOCKED, TRUNCATE FALSE)" if db.info.server_version >= _VERSION_12 else ""
+            try:
+                self.do("SET lock_timeout TO '50ms'")
+                self.do(f"SET statement_timeout TO '{_LONGEST_SCRUB}'")
+                for table in ("jobs", "deliveries", "history", "strays"):
+                    self.do(f"VACUUM {how} {table}")
+                self.scrub_due = self._skipped
+            finally:
+                self.do(f"SET lock_timeout TO '{WAIT_SECONDS}s'")
+                self.do("RESET statement_timeout")
 
     def listen(self, tell: News) -> None:
-        if self._listener is None:
-            self._listener = Listener(self._connected, self.writer, self._seen, tell)
+        self._wanted = tell
+        self.look()
+
+    def look(self) -> None:
+        """Begin to listen, again and again until the process has a file and a thread for it."""
+        if self._wanted is None or self._listener is not None:
+            return
+        try:
+            self._listener = Listener(self._connected, self.writer, self._known, self._wanted)
+        except (OSError, RuntimeError) as error:
+            log.debug("The ledger's news cannot be heard yet: %s", error)
+
+    @property
+    def must_look(self) -> bool:
+        return self._wanted is not None and self._listener is None
 
     def deafen(self) -> None:
+        self._wanted = None
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.stop()
@@ -171,7 +218,7 @@ class PostgresDatabase(Database):
             defaults = {"connect_timeout": WAIT_SECONDS, "tcp_user_timeout": WAIT_SECONDS * 1000, "keepalives_idle": 30}
             defaults["application_name"] = "aijupyter"  # type: ignore[assignment]  # libpq takes text for all
             options: dict[str, Any] = {name: value for name, value in defaults.items() if name not in given}
-            db = psycopg.connect(self._url, autocommit=True, **options)
+            db = psycopg.connect(self._url, autocommit=True, client_encoding="UTF8", **options)
         except psycopg.ProgrammingError:
             raise LedgerError(
                 f"The ledger's URL {self.name} cannot be read.",
@@ -180,9 +227,20 @@ class PostgresDatabase(Database):
             ) from None
         except psycopg.Error as error:
             raise self.explain(error) or error from None
+        db.add_notice_handler(self._notice)
         for statement in _SESSION:
             db.execute(statement)
         return db
+
+    def _notice(self, notice: psycopg.errors.Diagnostic) -> None:
+        self._skipped = self._skipped or notice.sqlstate == _LOCK_NOT_AVAILABLE
+
+    def _refuse_bytes(self) -> None:
+        """A database that takes any bytes for text gives back other text than it got."""
+        encoding = self._connection.info.parameter_status("server_encoding")
+        if encoding == "SQL_ASCII":
+            said = f"The database {self.name} has the encoding SQL_ASCII, which keeps no text as it is."
+            raise LedgerError(said, _MEND_ENCODING, path=self.name)
 
     @property
     def _connection(self) -> psycopg.Connection[Row]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
-from aijupyter.models import JobRecord, JobState, Operation
+from aijupyter.models import Delivery, JobRecord, JobState, Operation
 
 Row = tuple[Any, ...]
 
@@ -21,7 +22,7 @@ FIELDS = (
 )  # fmt: skip
 KEPT_FIELDS = (*FIELDS, "answered", "repeats")
 CHANGING = (
-    "state", "account", "owner", "media", "job_id", "request_id", "submitted", "ended", "expires",
+    "state", "account", "owner", "host", "media", "job_id", "request_id", "submitted", "ended", "expires",
     "error", "answered", "repeats",
 )  # fmt: skip
 """What can change of a job; the rest stays as it was asked."""
@@ -35,6 +36,11 @@ PACK_LATER_FROM_BYTES = 4096
 
 PACK_AT_ONCE_BYTES = 32 << 10
 """A body that comes alone and is no longer than this is packed at once, others when nobody waits."""
+
+AT_ONCE = 500
+"""So many rows or keys at most in one statement: SQLite takes 32,766 values, PostgreSQL 65,535."""
+
+Item = TypeVar("Item")
 
 _RECORD = attrgetter(*FIELDS)
 
@@ -134,3 +140,43 @@ def places(rows: int, width: int) -> str:
 def listed(count: int) -> str:
     """Placeholders for IN: "(?, ?)"."""
     return f"({', '.join('?' * count)})"
+
+
+def chunks(items: Sequence[Item], size: int = AT_ONCE) -> Iterator[Sequence[Item]]:
+    """The items in their order, as many at once as a statement takes."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def storable(text: str | None) -> bool:
+    """Whether every storage can hold the text: PostgreSQL refuses NUL, and both refuse halves of surrogate pairs."""
+    return text is None or ((text.isascii() or _encodes(text)) and "\0" not in text)
+
+
+def readable(text: str) -> str:
+    """A text for people, with a replacement character for what cannot be stored (a file's name can hold it)."""
+    return text if storable(text) else "".join(_REPLACED if _is_odd(each) else each for each in text)
+
+
+def with_storable_ids(delivery: Delivery) -> Delivery:
+    """The delivery; an id that cannot be stored is none of a job here, so it counts as absent."""
+    if storable(delivery.request_id) and storable(delivery.envelope.job_id):
+        return delivery
+    envelope = copy(delivery.envelope)
+    envelope.job_id = envelope.job_id if storable(envelope.job_id) else None
+    request_id = delivery.request_id if storable(delivery.request_id) else None
+    return replace(delivery, request_id=request_id, envelope=envelope)
+
+
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_odd(character: str) -> bool:
+    return character == "\0" or "\ud800" <= character <= "\udfff"

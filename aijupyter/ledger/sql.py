@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -13,6 +14,7 @@ from aijupyter.errors import CONNECT_AGAIN, LedgerError
 from aijupyter.ledger import deliveries, keeping, listing, owners, steps
 from aijupyter.ledger.database import Database
 from aijupyter.ledger.groups import run_calls
+from aijupyter.ledger.rows import storable, with_storable_ids
 from aijupyter.ledger.worker import Call, Kind, Worker
 from aijupyter.models import (
     Delivery,
@@ -25,6 +27,7 @@ from aijupyter.models import (
     Selection,
     Stray,
     Transition,
+    Verdict,
 )
 from aijupyter.protocols import Ledger
 
@@ -38,6 +41,18 @@ TRIM_AT_ONCE = 200
 COPY_AT_ONCE = 50
 PATHS_REMEMBERED = 100_000
 
+PATIENCE_SECONDS = 30.0
+"""A call that has not been done for so long fails: a server that hangs must not hang who asks."""
+
+BULK_SECONDS = 600.0
+"""The same for calls that may move a lot."""
+
+CLOSE_SECONDS = 5.0
+ABANDON_SECONDS = 10.0
+STOP_SECONDS = 1.0
+
+_MEND_SILENCE = "See whether its disk or its server hangs, and try again. Whether the call was done is not known."
+
 log = logging.getLogger(__name__)
 
 
@@ -50,9 +65,12 @@ class SQLLedger:
         self._watchers: list[Callable[[Sequence[str]], object]] = []
         self._paths: dict[str, JobRecord | None] = {}
         """Paths that are ours, with the job as it was last seen; None where it has ended or was never seen."""
+        self._closing: asyncio.Task[None] | None = None
         self._ticked = 0.0
+        self._scrubbed = -math.inf
 
     async def open(self) -> None:
+        await self._closed()
         if self._worker is None:
             self._worker = Worker("aijupyter-ledger", self._run, self._tick)
         try:
@@ -65,8 +83,25 @@ class SQLLedger:
     async def close(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
-            await worker.submit(Call(Kind.ALONE, _close, ()))
-            worker.stop()
+            told = worker.submit(Call(Kind.ALONE, _close, ()))
+            self._closing = asyncio.get_running_loop().create_task(self._end(told))
+            self._closing.add_done_callback(lambda _: worker.stop(STOP_SECONDS))
+        await self._closed()
+
+    async def _closed(self) -> None:
+        """Wait for the close that is under way; whoever gives that up does not end it."""
+        if self._closing is not None and not self._closing.done():
+            await asyncio.shield(self._closing)
+
+    async def _end(self, told: asyncio.Future[Any]) -> None:
+        """Wait until the ledger's thread has closed the storage; where that hangs, cut it off, and then let it be."""
+        for seconds in (CLOSE_SECONDS, ABANDON_SECONDS):
+            done, _ = await asyncio.wait({told}, timeout=seconds)
+            if done:
+                told.result()  # raises what went wrong
+                return
+            self._db.cut()
+        log.warning("The ledger %s does not answer, and was left behind.", self._db.name)
 
     async def add(self, record: JobRecord, *, fresh: bool = False) -> JobRecord:
         kept: JobRecord = await self._do(Kind.WRITE, steps.add, record, fresh)
@@ -103,11 +138,14 @@ class SQLLedger:
 
     async def accept(self, delivery: Delivery) -> Receipt:
         path = delivery.path
+        if not storable(path):
+            return Receipt(Verdict.UNKNOWN)
+        delivery = with_storable_ids(delivery)
         seen = self._paths.get(path)
         if seen is not None:  # its end is on its way; what comes after that is looked at closely
             self._paths[path] = None
-        arrival = (delivery, seen)
-        receipt: Receipt = await self._do(Kind.MERGED, deliveries.accept, arrival, weight=len(delivery.body))
+        call = Call(Kind.MERGED, deliveries.accept, ((delivery, seen),), len(delivery.body), deliveries.accept_at_once)
+        receipt: Receipt = await self._submit(call)
         return receipt
 
     async def find(self, job_id: str) -> JobRecord | None:
@@ -199,9 +237,23 @@ class SQLLedger:
 
     async def _do(self, kind: Kind, function: Callable[..., Any], *arguments: Any, weight: int = 0) -> Any:
         """Run on the ledger's thread; whatever the storage says becomes a LedgerError."""
+        return await self._submit(Call(kind, function, arguments, weight))
+
+    def _submit(self, call: Call) -> asyncio.Future[Any]:
         if self._worker is None:
             raise LedgerError("The ledger is closed.", CONNECT_AGAIN, path=self._db.name)
-        return await self._worker.submit(Call(kind, function, arguments, weight))
+        told = self._worker.submit(call)
+        seconds = BULK_SECONDS if call.function in _BULKY else PATIENCE_SECONDS
+        late = told.get_loop().call_later(seconds, self._give_up, told, seconds)
+        told.add_done_callback(lambda _: late.cancel())
+        return told
+
+    def _give_up(self, told: asyncio.Future[Any], seconds: float) -> None:
+        """Whatever the thread still does for a call, nobody waits for it any more."""
+        if not told.done():
+            said = f"The ledger {self._db.name} did not answer within {seconds:g} s."
+            told.set_exception(LedgerError(said, _MEND_SILENCE, path=self._db.name))
+            self._db.cut()
 
     def _remember(self, record: JobRecord) -> JobRecord:
         self._keep_in_mind(record.path, None if record.state.final else record)
@@ -225,7 +277,7 @@ class SQLLedger:
         """What is done when nothing waits, and every now and then also when something does."""
         db = self._db
         elapsed = time.monotonic() - self._ticked
-        wanted = db.must_look or db.scrub_due or db.pack_due
+        wanted = db.must_look or db.scrub_due or db.pack_due or db.settle_due
         if not wanted or (elapsed < LOOK_SECONDS and not idle):
             return max(LOOK_SECONDS - elapsed, 0.0) if wanted else None
         self._ticked = time.monotonic()
@@ -233,10 +285,13 @@ class SQLLedger:
         try:
             if db.must_look:
                 db.look()
-            if db.scrub_due:
+            if db.scrub_due and time.monotonic() - self._scrubbed >= db.scrub_pause:
+                self._scrubbed = time.monotonic()
                 db.scrub()
             if db.pack_due:
                 _pack(db)
+            elif db.settle_due and idle:
+                db.settle()
         except Exception as error:  # noqa: BLE001  # it is tried again
             log.debug("Housekeeping of the ledger %s: %s", db.name, type(error).__name__)
             return LOOK_SECONDS
@@ -270,3 +325,9 @@ def _pack(db: Database) -> None:
     except BaseException:
         db.rollback()
         raise
+
+
+_BULKY = {
+    _open, deliveries.answer, listing.jobs, listing.strays, keeping.forget, keeping.beyond, keeping.keys, keeping.entry,
+    keeping.restore,
+}  # fmt: skip

@@ -24,6 +24,16 @@ BUSY_SECONDS = 10.0
 
 BUSY_SLICE_SECONDS = 0.02
 
+LOG_PAGES = 16_384
+"""The log may grow to so many pages (64 MB) before a write has to wait for them to be moved into the file; they are
+moved earlier when nothing waits and SETTLED_CHANGES rows were changed.
+"""
+
+LOG_BYTES_LEFT = 4 << 20
+"""What the log may take on the disk afterwards."""
+
+SETTLED_CHANGES = 500
+
 CHECKED_BYTES = 32 << 20
 """A file up to this size is checked page by page when it is opened."""
 
@@ -60,6 +70,7 @@ class SQLiteDatabase(Database):
         self._tell: News | None = None
         self._version = 0
         self._seen = 0
+        self._settled = 0
 
     def open(self) -> None:
         if self._db is not None:
@@ -68,13 +79,17 @@ class SQLiteDatabase(Database):
         # SQLite gives its -wal and -shm files the mode of the file itself.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         self._refuse_what_is_no_ledger()
+        self.scrub_due = self.scrub_due or self._beside("-wal")  # what somebody forgot may lie in it
         with suppress(OSError):  # a file that was there before, and somebody else's
             self.path.chmod(0o600)
         self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON"):
             self._patiently(f"PRAGMA {pragma}")
         self._db.execute("PRAGMA secure_delete = ON")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        self._db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_LEFT}")
         self._db.execute("PRAGMA temp_store = MEMORY")  # what a statement would take back is held in a file else
+        self._settled = 0
         self._migrate()
         for statement in DEFINITIONS:
             self._db.execute(statement)
@@ -101,7 +116,9 @@ class SQLiteDatabase(Database):
     def end(self, endings: Sequence[Ending]) -> bool:
         try:
             self.do(*insert(endings, self.writer))
-        except sqlite3.IntegrityError:
+        except sqlite3.OperationalError:  # the file cannot be written, whatever it is
+            raise
+        except (sqlite3.Error, ValueError, TypeError):
             return False
         return True
 
@@ -148,6 +165,15 @@ class SQLiteDatabase(Database):
         self._tell = None
 
     @property
+    def settle_due(self) -> bool:
+        return self._db is not None and self._db.total_changes - self._settled > SETTLED_CHANGES
+
+    def settle(self) -> None:
+        """Move what is in the log into the file, as far as nobody is in the way."""
+        self._settled = self._connection.total_changes
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    @property
     def must_look(self) -> bool:
         return self._tell is not None
 
@@ -189,21 +215,27 @@ class SQLiteDatabase(Database):
 
     def _refuse_what_is_no_ledger(self) -> None:
         """Raise for a damaged file, another application's and a newer ledger, having changed nothing in it."""
-        log = self.path.with_name(self.path.name + "-wal")
-        in_log = log.exists() and log.stat().st_size > 0
-        if not in_log:
+        in_log, unfinished = self._beside("-wal"), self._beside("-journal")
+        if not in_log and not unfinished:
             self._refuse_cut_off()
-        # A log that nobody has open would be written into the file when an ordinary connection closes.
-        uri = f"{self.path.resolve().as_uri()}?mode={'ro' if in_log else 'rw'}"
+        # A log that nobody has open would be written into the file when an ordinary connection closes, and a journal
+        # that a kill left already when it reads.
+        mode = "ro&immutable=1" if unfinished else "ro" if in_log else "rw"
+        uri = f"{self.path.resolve().as_uri()}?mode={mode}"
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as look:
             look.execute("PRAGMA query_only = ON")
             if look.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() == (0,):
                 return
             self._applied(look)
-            if self.path.stat().st_size <= CHECKED_BYTES:
+            if not unfinished and self.path.stat().st_size <= CHECKED_BYTES:
                 found = look.execute("PRAGMA quick_check(1)").fetchone()
                 if found != ("ok",):
                     raise self._damaged(str(found[0]))
+
+    def _beside(self, ending: str) -> bool:
+        """Whether there is something in a file that SQLite puts beside the ledger's."""
+        file = self.path.with_name(self.path.name + ending)
+        return file.exists() and file.stat().st_size > 0
 
     def _refuse_cut_off(self) -> None:
         """A file that is shorter than its header says was cut off, for example by a full disk while it was copied."""

@@ -1,4 +1,4 @@
-"""One thread that does calls in order, all that wait as one group. Unlike an executor's, it still works while the
+"""One thread that does calls in order, those that wait in groups. Unlike an executor's, it still works while the
 interpreter runs exit handlers, when a forgotten session closes its ledger.
 """
 
@@ -16,6 +16,10 @@ from typing import Any
 
 GROUP_CALLS = 256
 GROUP_BYTES = 8 << 20
+SMALL_GROUP_CALLS = 8
+"""Of more calls than these only half are done at first, so that the loop answers them while the others are done: else
+loop and ledger would wait for one another in turn.
+"""
 
 
 class Kind(Enum):
@@ -37,6 +41,8 @@ class Call:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     weight: int = 0
+    at_once: Callable[..., Any] | None = None
+    """Does what the function of a merged call does without a transaction around it, or returns None and did nothing."""
     future: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     result: Any = None
     error: BaseException | None = None
@@ -90,10 +96,10 @@ class Worker:
         """Queue something that nobody waits for; it raises nothing. A tick follows it."""
         self._sent.put([function])
 
-    def stop(self) -> None:
-        """End the thread when all that was queued is done, and wait for that."""
+    def stop(self, seconds: float | None = None) -> None:
+        """End the thread when all that was queued is done, and wait for that, or only for so long."""
         self._sent.put([_Signal.END])
-        self._thread.join()
+        self._thread.join(seconds)
 
     def _work(self) -> None:
         wait: float | None = None
@@ -115,13 +121,14 @@ class Worker:
             wait = self._tick(False)
 
     def _gather(self) -> tuple[list[Call], _Item | None]:
-        """All calls that wait, up to the limits or to something else, and that."""
+        """The calls that wait, up to the limits or to something else, and that."""
         with suppress(queue.Empty):
             while True:
                 self._waiting.extend(self._sent.get_nowait())
         group: list[Call] = []
         weight = 0
-        while self._waiting and len(group) < GROUP_CALLS and weight < GROUP_BYTES:
+        most = min(max(SMALL_GROUP_CALLS, (len(self._waiting) + 1) // 2), GROUP_CALLS)
+        while self._waiting and len(group) < most and weight < GROUP_BYTES:
             item = self._waiting.popleft()
             if not isinstance(item, Call):
                 return group, item

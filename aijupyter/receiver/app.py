@@ -6,11 +6,13 @@ more than the answer itself.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 from collections import Counter
 from http import HTTPStatus
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import ClientError, HttpVersion11, hdrs, web
 
 from aijupyter.errors import LedgerError
 from aijupyter.models import Verdict, now
@@ -22,6 +24,12 @@ log = logging.getLogger(__name__)
 
 DELIVERY_PREFIX = "/d/"
 MEDIA_PREFIX = "/m/"
+
+PLAUSIBLE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""What a delivery path can look like."""
+
+BODY_SECONDS = 120.0
+"""How long a body may take to come."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -43,7 +51,7 @@ class Reception:
             return await self._route(request)
         except web.HTTPException as error:
             return self._refuse(error.status, allow=error.headers.get(hdrs.ALLOW))
-        except web.RequestPayloadError as error:
+        except (web.RequestPayloadError, ClientError, ConnectionError) as error:
             log.info("refused a delivery whose body cannot be read: %s", error)
             return self._refuse(HTTPStatus.BAD_REQUEST)
         except RefusedDeliveryError as error:
@@ -73,13 +81,13 @@ class Reception:
 
     async def _receive(self, path: str, request: web.BaseRequest) -> web.Response:
         """Answer 200 only once the delivery is durable."""
-        if not await self._inbox.expects(path):
+        if not PLAUSIBLE.fullmatch(path) or not await self._inbox.expects(path):
             return self._refuse(HTTPStatus.NOT_FOUND)
         if hdrs.EXPECT in request.headers:
             await _let_continue(request)
         delivery = read_delivery(
             path,
-            await request.read(),
+            await _read(request),
             content_type=request.content_type,
             request_id=request.headers.get(REQUEST_ID_HEADER),
             received=now(),
@@ -93,6 +101,16 @@ class Reception:
     def _refuse(self, status: int, *, allow: str | None = None) -> web.Response:
         self.counts[int(status)] += 1
         return web.Response(status=status, headers={**SILENT, hdrs.ALLOW: allow} if allow else SILENT)
+
+
+async def _read(request: web.BaseRequest) -> bytes:
+    if request.content.is_eof():  # most have come whole, and need no timer
+        return await request.read()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise RefusedDeliveryError(HTTPStatus.REQUEST_TIMEOUT, "its body did not come in time") from None
 
 
 async def _let_continue(request: web.BaseRequest) -> None:

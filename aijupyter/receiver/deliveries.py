@@ -10,6 +10,8 @@ from aijupyter.models import Delivery, DeliverySource
 
 REQUEST_ID_HEADER = "RCRequestId"
 
+LONGEST_REQUEST_ID = 200
+
 
 class RefusedDeliveryError(Exception):
     """Not a delivery. `status` is how to answer it; the message is for the log alone."""
@@ -27,4 +29,6 @@ def read_delivery(path: str, body: bytes, *, content_type: str, request_id: str 
         envelope = parse_envelope(body)
     except MalformedEnvelopeError as error:
         raise RefusedDeliveryError(HTTPStatus.BAD_REQUEST, str(error)) from None
+    if request_id is not None and not (len(request_id) <= LONGEST_REQUEST_ID and request_id.isprintable()):
+        request_id = None
     return Delivery(path, envelope, body, DeliverySource.WEBHOOK, received, request_id)

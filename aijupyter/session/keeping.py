@@ -111,7 +111,8 @@ class Keeping(ABC):
     def export_ledger(self, file: str | Path) -> int:
         """Copy all jobs with their answers into a new ledger file, for another machine. How many.
 
-        The file is as private as the ledger: it holds the conversations. Recordings are not in it.
+        The file is as private as the ledger: it holds the conversations. Recordings are not in it, so jobs that were
+        not sent yet come over as cancelled: nothing is sent in two places.
         """
         return self._call(self._copy, Path(file).expanduser().absolute(), True)
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 MOST_CONTENT_BYTES = 32 * 1024 * 1024
 """A larger file is not sent within the request."""
-SPOOLED_SECONDS = 3600.0
+SPOOLED_SECONDS = 7 * 86400.0
 """A private copy of a recording that no job knows is left over after so long."""
 
 
@@ -39,14 +39,23 @@ class Lender:
         self._is_near = settings.uses_embedded or is_local(server_url)
         self._urls: dict[str, str] = {}
         self._shelved: dict[str, str] = {}
+        self._copies: dict[str, str] = {}
 
     def remember(self, key: str, url: str) -> None:
         """A job's URL with what the ledger does not keep."""
         self._urls[key] = url
 
+    def inherit(self, key: str, copy: str, url: str | None) -> None:
+        """A job found in the ledger is sent with the private copy, or the URL, of the one that was to be asked."""
+        self._copies[key] = copy
+        if url is not None:
+            self.remember(key, url)
+
     async def lend(self, record: JobRecord) -> operations.Media:
         """What to send of a job's recording. Raises MediaError."""
         url = self._urls.get(record.key)
+        if url is None and record.media is None:
+            raise MediaError("It is not known any more where its recording is.", "Ask again.", source=record.recording)
         recording = load_recording(record.media or "{}") if url is None else _named(url, record)
         if recording.url is not None and recording.encoding:
             return operations.Media(recording.encoding, content_uri=recording.url)
@@ -85,7 +94,7 @@ class Lender:
         if name is not None:
             self._receiver.shelf.withdraw(name)
         try:
-            (self.spool / key).unlink(missing_ok=True)
+            (self.spool / self._copies.pop(key, key)).unlink(missing_ok=True)
         except OSError as error:  # a job's end must not fail by what it leaves; the next session sweeps
             log.warning("the private copy of a recording could not be removed: %s", error)
 

@@ -193,8 +193,11 @@ class Session(Batches, Keeping):
         except LedgerError:
             parts.look_for(record.key)
             raise
-        if written.key != record.key:
+        if written.key != record.key and written.media == record.media:  # one of a dead session, with what we brought
+            parts.lender.inherit(written.key, record.key, prepared.url)
+        elif written.key != record.key:
             parts.lender.recall(record.key)
+        if written.key != record.key:
             return await self._attach(written, keep)
         job = self._book.add(Job(written, self._desk, keep=keep))
         parts.dispatcher.attend(job)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ledgers import SECOND, T0, Storage, delivery, record
 
 from aijupyter.errors import Fault, JobFailedError, load_error
 from aijupyter.ledger import deliveries
-from aijupyter.models import DeliverySource, JobState, Transition, Verdict
+from aijupyter.models import FAULTS_KEPT, DeliverySource, JobState, Transition, Verdict
 from aijupyter.protocols import Ledger
 
 pytest_plugins = ("ledger_fixtures",)
@@ -176,3 +178,46 @@ async def test_bodies_lie_packed_and_come_as_they_were(storage: Storage, ledger:
     await ledger.accept(long)
     assert await ledger.answer("k-1") == long.body
     assert await ledger.size() < len(long.body) / 4
+
+
+async def test_a_failure_with_very_many_words(ledger: Ledger) -> None:
+    """The job's error holds some of them; the answer holds all."""
+    errors = [{"errorCode": f"E-{number}", "message": "no " * 20_000} for number in range(300)]
+    came = delivery(status="Fail", response={"errors": errors})
+    await ledger.add(record())
+    assert (await ledger.accept(came)).verdict is Verdict.ANSWERED
+    job = await ledger.find("k-1")
+    assert job is not None
+    assert len(json.dumps(job.error)) < 300_000
+    error = load_error(job.error or {})
+    assert isinstance(error, JobFailedError)
+    assert len(error.faults) == FAULTS_KEPT
+    assert await ledger.answer("k-1") == came.body
+
+
+ODD = ["nul\0", "half \ud83d", "\udce4"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_text_that_cannot_be_stored(ledger: Ledger, odd: str) -> None:
+    """A file's name or a cause gets replacement characters; an id that holds such is none."""
+    options = {"a": odd}
+    asked = record(recording=f"{odd}.wav", options=options)
+    kept = await ledger.add(asked)
+    assert kept.recording == odd.translate(dict.fromkeys((0, 0xD83D, 0xDCE4), "\ufffd")) + ".wav"
+    assert kept.options == options
+    assert kept == await ledger.find("k-1")
+    job = await ledger.advance(
+        "k-1", JobState.UNCONFIRMED, at=T0, cause=odd, request_id=odd, job_id=odd, error={"kind": "x", "problem": odd}
+    )
+    assert (job.request_id, job.job_id) == (None, None)
+    assert job == await ledger.find("k-1")
+    assert await ledger.find(odd) is None
+    assert not await ledger.expects(odd)
+    assert await ledger.forget([odd]) == 0
+    came = delivery(request_id=odd)
+    came.envelope.job_id = odd
+    assert (await ledger.accept(came)).verdict is Verdict.ANSWERED
+    assert (await ledger.accept(came)).verdict is Verdict.REPEATED
+    assert (await ledger.accept(delivery(path=odd))).verdict is Verdict.UNKNOWN
+    assert await ledger.answer("k-1") == came.body

@@ -19,7 +19,10 @@ import pytest
 from ledgers import SECOND, T0, Storage, delivery, record
 
 from aijupyter.errors import AIJupyterError, LedgerError
-from aijupyter.ledger.sqlite import SQLiteLedger
+from aijupyter.ledger.database import Database
+from aijupyter.ledger.groups import run_calls
+from aijupyter.ledger.sqlite import SQLiteDatabase, SQLiteLedger
+from aijupyter.ledger.worker import Call, Kind
 from aijupyter.models import JobState, Selection, Verdict
 from aijupyter.protocols import Ledger
 
@@ -178,7 +181,8 @@ async def test_news(ledger: Ledger, other: Ledger) -> None:
     await other.add(record("k-2"))
     await other.add(record("k-3"))
     await asyncio.sleep(0.6)
-    assert heard.empty()
+    late = [heard.get_nowait() for _ in range(heard.qsize())]
+    assert all(list(keys) == ["k-1"] for keys in late)  # told twice where the listening has just begun
 
 
 def _fails(keys: Sequence[str]) -> None:
@@ -250,3 +254,85 @@ async def test_text_of_all_kinds(ledger: Ledger, text: str) -> None:
     assert job is not None
     assert (job.recording, job.options, job.media, job.host) == (text, {text: text}, text, text)
     assert (await ledger.history(job.key))[-1].cause == f"{text}!"
+
+
+async def test_news_of_what_was_forgotten(ledger: Ledger, other: Ledger) -> None:
+    """Those that watch through another ledger hear of it too, and what was forgotten may come back."""
+    heard: asyncio.Queue[Sequence[str]] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    await other.add(record())
+    await other.add(record("k-2"))
+    ledger.watch(lambda keys: loop.call_soon_threadsafe(heard.put_nowait, keys))
+    await other.forget(["k-1", "k-9"])
+    told: list[str] = []
+    while "k-1" not in told:
+        told += await asyncio.wait_for(heard.get(), 5)
+    assert "k-9" not in told
+    assert await ledger.find("k-1") is None
+    await other.add(record())
+    assert [step.state for step in await ledger.history("k-1")] == ["written"]
+
+
+async def test_a_read_that_fails_once(tmp_path: Path) -> None:
+    """In a group it fails, alone it succeeds, and then it has succeeded."""
+    tries = iter([sqlite3.OperationalError("a lock"), sqlite3.OperationalError("a lock"), "found"])
+
+    def read(db: Database) -> object:
+        outcome = next(tries)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    calls = [Call(Kind.WRITE, lambda _: "done", ()), Call(Kind.READ, read, ())]
+    db = Failing(tmp_path / "ledger.db")
+    db.open()
+    db.failures = 1
+    run_calls(db, calls)
+    db.close()
+    assert [(call.result, call.error) for call in calls] == [("done", None), ("found", None)]
+
+
+class Failing(SQLiteDatabase):
+    """A storage whose first commit fails."""
+
+    failures = 1
+
+    def commit(self) -> None:
+        """Fail once."""
+        self.failures -= 1
+        if self.failures >= 0:
+            raise sqlite3.OperationalError("disk I/O error")
+        super().commit()
+
+
+async def test_closing_twice_at_once(make: Callable[[], Ledger]) -> None:
+    """Whoever closes second waits for the first, and one who gives up closing has closed it all the same."""
+    before = threading.active_count()
+    ledger = make()
+    await ledger.open()
+    adding = asyncio.create_task(ledger.add(record()))
+    await asyncio.sleep(0)
+    first = asyncio.create_task(ledger.close())
+    await asyncio.sleep(0)
+    first.cancel()
+    await ledger.close()
+    assert threading.active_count() == before
+    assert await adding == record()
+    await ledger.open()
+    assert await ledger.find("k-1") == record()
+    await ledger.close()
+
+
+def test_a_close_that_its_loop_cuts_short(tmp_path: Path) -> None:
+    """The thread ends all the same."""
+    before = threading.active_count()
+
+    async def begin_to_close() -> None:
+        ledger = SQLiteLedger(tmp_path / "ledger.db")
+        await ledger.open()
+        closing = asyncio.create_task(ledger.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+
+    asyncio.run(begin_to_close())
+    assert threading.active_count() == before

@@ -22,7 +22,7 @@ from aijupyter.errors import LedgerError
 from aijupyter.ledger import sqlite
 from aijupyter.ledger.migrations import MIGRATIONS, statements
 from aijupyter.ledger.sqlite import SQLiteLedger
-from aijupyter.models import JobState, Selection, Transition, Verdict
+from aijupyter.models import JobState, Owner, Selection, Transition, Verdict
 
 pytest_plugins = ("ledger_fixtures",)
 
@@ -84,6 +84,63 @@ async def test_a_file_of_the_first_version(tmp_path: Path) -> None:
         await asyncio.sleep(0.1)
     assert await ledger.answer("succeeded") == LONG
     await ledger.close()
+
+
+async def test_jobs_of_the_first_version_are_taken_care_of(tmp_path: Path) -> None:
+    """By whoever asks the same server, for they name no account; it gets theirs."""
+    released(tmp_path / "ledger.db")
+    ledger = SQLiteLedger(tmp_path / "ledger.db")
+    await ledger.open()
+    claimed = await ledger.claim(Owner("me", "https://api.example", "an account", "a host"), at=T0)
+    assert {(job.key, job.state.value, job.owner, job.account) for job in claimed} == {
+        ("written", "written", "me", "an account"),
+        ("submitted", "submitted", "me", "an account"),
+    }
+    await ledger.close()
+
+
+def all_bytes(folder: Path) -> bytes:
+    """What is in all files of a folder."""
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
+async def test_what_was_forgotten_in_a_log_that_was_left(tmp_path: Path) -> None:
+    """Where a reader was in the way when it was forgotten, the next who opens the ledger empties the log."""
+    ledger, other = (SQLiteLedger(tmp_path / "ledger.db") for _ in range(2))
+    await ledger.open()
+    await other.open()
+    await ledger.add(record(recording="Marmelade.wav"))
+    with closing(sqlite3.connect(ledger.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM jobs").fetchall()
+        await ledger.forget(["k-1"])
+        await ledger.close()
+    assert b"Marmelade" in all_bytes(tmp_path)
+    await ledger.open()
+    deadline = time.monotonic() + 20
+    while b"Marmelade" in all_bytes(tmp_path):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    await ledger.close()
+    await other.close()
+
+
+async def test_somebody_elses_database_with_a_journal(tmp_path: Path) -> None:
+    """Another application was killed in the middle of a change: what it can roll back is left to it."""
+    theirs, path = tmp_path / "theirs.db", tmp_path / "copy.db"
+    with closing(sqlite3.connect(theirs, isolation_level=None)) as db:
+        db.execute("CREATE TABLE customers (name TEXT)")
+        db.execute("PRAGMA cache_size = 5")
+        db.executemany("INSERT INTO customers VALUES (?)", [("a" * 900,)] * 300)
+        db.execute("BEGIN")
+        db.execute("UPDATE customers SET name = ?", ("b" * 900,))
+        for ending in ("", "-journal"):
+            shutil.copy(f"{theirs}{ending}", f"{path}{ending}")
+    before = all_bytes(tmp_path)
+    with pytest.raises(LedgerError):
+        await SQLiteLedger(path).open()
+    assert all_bytes(tmp_path) == before
+    assert sorted(names(tmp_path)) == ["copy.db", "copy.db-journal", "theirs.db"]
 
 
 async def test_the_first_step_is_as_it_was_released() -> None:

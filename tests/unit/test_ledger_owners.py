@@ -209,3 +209,76 @@ async def test_two_that_claim_at_once(ledger: Ledger, other: Ledger) -> None:
         )
         claimed: list[JobRecord] = [job for share in shares for job in share]
         assert sorted(job.key for job in claimed) == [f"{turn}-{key}" for key in keys]
+
+
+async def test_very_many_orphans(storage: Storage, ledger: Ledger) -> None:
+    """More than the values that one statement takes are handed over together, and forgotten together."""
+    storage.query(f"""INSERT INTO jobs (key, path, server, operation, recording, options, state, created)
+        WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000)
+        SELECT 'k-' || n, 'p-' || n, 'https://api.example', 'analyze', 'x.wav', '{{}}', 'sending', '{T0.isoformat()}'
+        FROM numbers RETURNING 1""")
+    claimed = await ledger.claim(ME, at=T0)
+    assert len({job.key for job in claimed}) == 20_000
+    assert set((await states(ledger)).values()) == {"unconfirmed"}
+    assert len(await ledger.history("k-20000")) == 1
+    assert await ledger.forget([job.key for job in claimed]) == 20_000
+
+
+async def test_a_job_without_an_account_is_claimed(ledger: Ledger) -> None:
+    """Ledgers of the first version knew no accounts: whoever asks the same server takes care of it, as its own."""
+    await ledger.add(record(state=JobState.SUBMITTED, job_id="p-1"))
+    (job,) = await ledger.claim(replace(ME, account="mine"), at=T0)
+    assert (job.owner, job.account) == ("me", "mine")
+    assert await ledger.find("k-1") == job
+
+
+ASKED_AGAIN = {"fingerprint": "f", "owner": "me", "host": "here", "media": "mine", "account": "a"}
+
+
+@pytest.mark.parametrize("owner", [None, "released", "silent"])
+async def test_a_waiting_job_of_a_dead_session_is_taken_over(
+    storage: Storage, ledger: Ledger, owner: str | None
+) -> None:
+    """Whoever asks the same sends it, with the recording as it is there now; its key and path stay."""
+    await ledger.add(record(fingerprint="f", owner=owner, host="a host that is no more", media="theirs", account="b"))
+    storage.age(LEASE_SECONDS + 1 if owner == "silent" else 0)
+    if owner == "released":
+        await ledger.release(owner)
+    found = await ledger.add(record("k-2", created=T0 + SECOND, **ASKED_AGAIN))
+    assert found == record(**ASKED_AGAIN) == await ledger.find("k-1")
+    assert [step.cause for step in await ledger.history("k-1")] == ["asked", "asked again; taken over"]
+    assert list(await ledger.claim(YOU, at=T0 + SECOND)) == []
+    assert await ledger.take("k-1", "me", at=T0) is not None
+
+
+async def test_what_is_not_taken_over(ledger: Ledger) -> None:
+    """Jobs of the living, of the one who asks, and those that do not wait any more."""
+    await ledger.claim(YOU, at=T0)
+    await ledger.add(record(fingerprint="f", owner="you", media="m"))
+    await ledger.add(record("k-2", fingerprint="g", owner="me", media="m"))
+    await ledger.add(record("k-3", fingerprint="h", state=JobState.SUBMITTED))
+    for key, fingerprint in (("k-1", "f"), ("k-2", "g"), ("k-3", "h")):
+        before = await ledger.find(key)
+        assert await ledger.add(record(f"{key}-again", **{**ASKED_AGAIN, "fingerprint": fingerprint})) == before
+        assert len(await ledger.history(key)) == 1
+
+
+async def test_two_that_take_over_at_once(ledger: Ledger, other: Ledger) -> None:
+    """One of them gets the job, and the other one sees that."""
+    for number in range(10):
+        asked = {"fingerprint": f"f-{number}", "account": ""}
+        await ledger.add(record(f"k-{number}", **asked))
+        found = await asyncio.gather(
+            *(each.add(record(f"{number}-{name}", owner=name, **asked)) for each, name in ((ledger, "a"), (other, "b")))
+        )
+        assert found[0] == found[1]
+        assert found[0].owner in {"a", "b"}
+
+
+async def test_claims_and_deliveries_do_not_lock_each_other_out(ledger: Ledger, other: Ledger) -> None:
+    """They lock jobs in the same order, whatever their age."""
+    for turn in range(5):
+        keys = [f"k-{turn}-{number:03}" for number in range(100)]
+        await asyncio.gather(*(ledger.add(record(key, created=T0 - n * SECOND)) for n, key in enumerate(keys)))
+        claim = other.claim(replace(ME, id=f"me-{turn}"), at=T0)
+        await asyncio.gather(claim, *(ledger.accept(delivery(key)) for key in keys))

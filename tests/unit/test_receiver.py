@@ -405,3 +405,35 @@ async def test_start_and_stop(inbox: NoteBook, http: aiohttp.ClientSession) -> N
             await http.post(f"http://127.0.0.1:{port}/d/{PATH}", data=BODY, headers=JSON)
         with socket.create_server(("127.0.0.1", port)):
             pass
+
+
+@pytest.mark.parametrize("path", ["%00", "a%0Ab", "x" * 101, "%F0%9F%98%80", "a%20b"])
+async def test_a_path_that_cannot_be_ours(receiver: Receiver, inbox: NoteBook, path: str) -> None:
+    """It is unknown like any other, and nobody is asked about it."""
+    answer = await raw(receiver, f"POST /d/{path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert inbox.kept == []
+
+
+@pytest.mark.parametrize("request_id", ["x" * 201, "caf\xe9\xff"])
+async def test_a_request_id_of_no_use(receiver: Receiver, inbox: NoteBook, url: str, request_id: str) -> None:
+    """The delivery is kept without it."""
+    head = f"POST {urlsplit(url).path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head += f"RCRequestId: {request_id}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    answer = await raw(receiver, head.encode("latin-1") + BODY)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert [delivery.request_id for delivery in inbox.kept] == [None]
+
+
+async def test_a_sender_that_hangs_up(receiver: Receiver, url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """In the middle of its body: no error of ours."""
+    address = urlsplit(receiver.url)
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = f"POST {urlsplit(url).path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head += "Content-Length: 99\r\n\r\n{"
+    writer.write(head.encode())
+    await writer.drain()
+    writer.transport.abort()
+    async with aiohttp.ClientSession() as http, http.post(url, data=BODY, headers=JSON) as response:
+        assert response.status == 200
+    assert not [entry for entry in caplog.records if entry.levelname in {"ERROR", "WARNING"}]

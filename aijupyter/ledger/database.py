@@ -24,6 +24,9 @@ class Database(ABC):
     through it.
     """
 
+    may_hang = False
+    """Whether a call may never be answered, as by a server that stands still: then it has a deadline."""
+
     locking = ""
     ends_at_once = False
     scrub_pause = 0.0

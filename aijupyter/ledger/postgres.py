@@ -72,6 +72,8 @@ class PostgresLedger(SQLLedger):
 class PostgresDatabase(Database):
     """A connection to the server, made anew when it was lost."""
 
+    may_hang = True
+
     locking = " FOR UPDATE"
     scrub_pause = _SCRUB_SECONDS
 

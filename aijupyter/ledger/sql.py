@@ -243,6 +243,8 @@ class SQLLedger:
         if self._worker is None:
             raise LedgerError("The ledger is closed.", CONNECT_AGAIN, path=self._db.name)
         told = self._worker.submit(call)
+        if not self._db.may_hang:
+            return told
         seconds = BULK_SECONDS if call.function in _BULKY else PATIENCE_SECONDS
         late = told.get_loop().call_later(seconds, self._give_up, told, seconds)
         told.add_done_callback(lambda _: late.cancel())

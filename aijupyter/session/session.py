@@ -188,11 +188,15 @@ class Session(Batches, Keeping):
 
     async def _add(self, prepared: Prepared, keep: bool) -> Job[Any]:
         parts, record = self._desk.open_parts(), prepared.record
+        written: JobRecord | None = None
         try:
             written = await parts.ledger.add(record, fresh=prepared.fresh)
-        except LedgerError:
-            parts.look_for(record.key)
-            raise
+        except LedgerError:  # a commit whose answer was lost may have been done, now or at the last try
+            with contextlib.suppress(LedgerError):
+                written = await parts.ledger.find(record.key)
+            if written is None:
+                parts.look_for(record.key)
+                raise
         if written.key != record.key and written.media == record.media:  # one of a dead session, with what we brought
             parts.lender.inherit(written.key, record.key, prepared.url)
         elif written.key != record.key:

@@ -19,6 +19,7 @@ from double import ProviderDouble
 import aijupyter
 from aijupyter import errors
 from aijupyter.session import Session
+from aijupyter.session.batches import _question
 
 TRANSCRIPT = "Good morning. How can I help?"
 
@@ -175,3 +176,12 @@ def test_what_another_session_forgot(double: ProviderDouble, wav: Path) -> None:
         for handle in (job, held):
             with pytest.raises(errors.JobNotFoundError):
                 handle.result(timeout=15)
+
+
+def test_a_commit_whose_answer_was_lost(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """The same question written down once more, as after a LedgerError, is one job, also with fresh=True."""
+    prepared = ai._prepare(_question("transcribe", {"fresh": True}), wav)
+    first = ai._submit(prepared, keep=False)
+    assert first.result(timeout=10).text == TRANSCRIPT
+    assert ai._submit(prepared, keep=False).key == first.key
+    assert len(double.submissions()) == 1

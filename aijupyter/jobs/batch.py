@@ -282,7 +282,7 @@ class Completed:
         self._given = 0
 
     def _ready(self) -> bool:
-        return len(self._batch._log) > self._given or self._batch.done()  # noqa: SLF001  # one module
+        return self._has_more() or self._batch.done()
 
     def _take(self) -> Iterator[Job[Any]]:
         log = self._batch._log  # noqa: SLF001
@@ -293,17 +293,17 @@ class Completed:
                 yield job
 
     def __iter__(self) -> Iterator[Job[Any]]:
-        while not self._batch.done() or self._ready_now():
+        while not self._batch.done() or self._has_more():
             block_for(self._ready, self._batch.watch, None)
             yield from self._take()
         self._batch.result(timeout=0)
 
     async def __aiter__(self) -> AsyncIterator[Job[Any]]:
-        while not self._batch.done() or self._ready_now():
+        while not self._batch.done() or self._has_more():
             await wait_for(self._ready, self._batch.watch, None)
             for job in self._take():
                 yield job
         await self._batch.wait(timeout=0)
 
-    def _ready_now(self) -> bool:
-        return len(self._batch._log) > self._given  # noqa: SLF001
+    def _has_more(self) -> bool:
+        return len(self._batch._log) > self._given  # noqa: SLF001  # one module

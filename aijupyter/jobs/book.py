@@ -38,9 +38,6 @@ class JobBook:
         with self._lock:
             return list(self._under_way.values())
 
-    def __len__(self) -> int:
-        return len(self._under_way)
-
     def changed(self, job: Job[Any]) -> None:
         """Take note of a job's id, and of its end."""
         with self._lock:

@@ -26,7 +26,11 @@ from aijupyter.protocols import Ledger
 log = logging.getLogger(__name__)
 
 PATIENCE = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before the next try at what can be tried again; the last one stays."""
+
+
+def patience(tries: int) -> float:
+    """Seconds before the next try at what was tried in vain so often, and can be tried again."""
+    return PATIENCE[min(tries, len(PATIENCE) - 1)]
 
 
 class Dispatcher:
@@ -111,7 +115,7 @@ class Dispatcher:
     ) -> None:
         tries = 0
         while True:
-            await asyncio.sleep(PATIENCE[min(tries, len(PATIENCE) - 1)])
+            await asyncio.sleep(patience(tries))
             tries += 1
             with suppress(LedgerError):
                 with suppress(JobNotFoundError):

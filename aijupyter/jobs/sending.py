@@ -18,7 +18,7 @@ from aijupyter.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from aijupyter.jobs.dispatch import PATIENCE, Dispatcher
+from aijupyter.jobs.dispatch import Dispatcher, patience
 from aijupyter.jobs.line import Line
 from aijupyter.models import JobRecord, JobState, now
 from aijupyter.protocols import Ledger
@@ -156,7 +156,7 @@ class Sender:
         """An API that has answered before, or jobs of an earlier session, are given time; else it is a mistake."""
         if key in self._patient:
             return True
-        outage = sum(PATIENCE[min(number, len(PATIENCE) - 1)] for number in range(self.line.tries(key)))
+        outage = sum(map(patience, range(self.line.tries(key))))
         return self._reached and outage < OUTAGE_SECONDS and isinstance(error, ProviderUnreachableError)
 
     async def _again(self, key: str, error: AIJupyterError, *, write: bool = True) -> None:
@@ -165,7 +165,7 @@ class Sender:
         if write:
             with suppress(LedgerError, JobNotFoundError):
                 await self._dispatcher.step(key, JobState.WRITTEN, "the API could not be reached", only_from=_SENDING)
-        seconds = PATIENCE[min(self.line.tries(key), len(PATIENCE) - 1)]
+        seconds = patience(self.line.tries(key))
         log.warning("job %s is tried again in %g s: %s", key, seconds, error)
         self.line.put_back(key, seconds)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from aijupyter.errors import AIJupyterError, LedgerError, MediaError, OptionError, dump_error
 from aijupyter.jobs.batch import Batch
+from aijupyter.jobs.dispatch import patience
 from aijupyter.jobs.job import Job
 from aijupyter.media import MediaSource
 from aijupyter.models import JobRecord, JobState, now
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 
 COPIES_AHEAD = 64
 """So many recordings given as bytes wait as private copies before the next one is taken."""
-LEDGER_PATIENCE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""A ledger that cannot be written is tried again after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class Batches(Verbs):
                 if stopped is None:
                     raise
                 log.info("a batch waits for the ledger: %s", error)
-                time.sleep(LEDGER_PATIENCE_SECONDS[min(tries, len(LEDGER_PATIENCE_SECONDS) - 1)])
+                time.sleep(patience(tries))
                 tries += 1
         return None
 

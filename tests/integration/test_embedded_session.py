@@ -7,25 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from until import until
 
 import aijupyter
 from aijupyter import errors
 
 QUICK = "test_embedded:QuickEngine"
 BUSY = "test_embedded:BusyEngine"
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for a condition; fail when it does not come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 def test_without_credentials_the_embedded_service_answers(wav: Path) -> None:

@@ -7,7 +7,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from double import CLIENT_SECRET, JWT, ProviderDouble
+from until import until
 
 import aijupyter
 from aijupyter import errors
@@ -31,14 +32,6 @@ def ai(double: ProviderDouble) -> Iterator[Session]:
     """A session with the double."""
     with aijupyter.connect(**double.credentials, poll_seconds=0.2) as session:
         yield session
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for a condition; fail when it does not come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 async def test_a_job_is_awaited_to_frames(ai: Session, double: ProviderDouble, wav: Path) -> None:

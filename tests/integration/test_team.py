@@ -8,16 +8,16 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from double import ProviderDouble
 from postgres import ENCODED
+from until import until
 
 import aijupyter
 from aijupyter import errors
@@ -37,14 +37,6 @@ with aijupyter.connect(**order["connect"]) as ai:
     print(json.dumps([job.result(timeout=60).text for job in jobs]), flush=True)
     sys.stdin.readline()
 """
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for a condition; fail when it does not come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 @contextmanager

@@ -9,12 +9,13 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from double import ProviderDouble
+from until import until
 
 import aijupyter
 from aijupyter import errors
@@ -22,14 +23,6 @@ from aijupyter.session import Session
 from aijupyter.session.batches import _question
 
 TRANSCRIPT = "Good morning. How can I help?"
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for a condition; fail when it does not come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 @contextmanager

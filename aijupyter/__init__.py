@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aijupyter import errors
     from aijupyter.config import Settings
-    from aijupyter.connecting import connect, sample
+    from aijupyter.connecting import connect, sample, samples
     from aijupyter.errors import AIJupyterError
     from aijupyter.jobs import Batch, Job
-    from aijupyter.magics import load_ipython_extension
+    from aijupyter.magics import load_ipython_extension, unload_ipython_extension
     from aijupyter.models import JobState
-    from aijupyter.nesting import run
+    from aijupyter.nesting import nest, run
     from aijupyter.results import Interaction, Result, Transcript
     from aijupyter.session import Session
 
@@ -40,8 +40,11 @@ __all__ = [
     "connect",
     "errors",
     "load_ipython_extension",
+    "nest",
     "run",
     "sample",
+    "samples",
+    "unload_ipython_extension",
 ]
 
 _HOMES = {
@@ -56,8 +59,11 @@ _HOMES = {
     "Transcript": "results",
     "connect": "connecting",
     "load_ipython_extension": "magics",
+    "nest": "nesting",
     "run": "nesting",
     "sample": "connecting",
+    "samples": "connecting",
+    "unload_ipython_extension": "magics",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns its exit status: 0 done, 1 an error that was told, 2 a wrong call, 130 interrupted."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        status: int | None = options.run(options)
     except AIJupyterError as error:
         sys.stderr.write(f"aijupyter: {error}\n")
         return 1
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         return 0
-    return 0
+    return status or 0
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -46,6 +46,14 @@ def _receive(options: argparse.Namespace) -> None:
     from aijupyter.receiving import receive  # noqa: PLC0415  # --help must be quick
 
     receive(options.ledger, host=options.host, port=options.port)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from aijupyter.doctor import examine  # noqa: PLC0415  # --help must be quick
+
+    report = examine(env_file=options.env_file)
+    sys.stdout.write(f"{report.to_json() if options.json else report}\n")
+    return 0 if report.ok else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     receive.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     receive.add_argument("--port", type=int, help="0 takes any that is free (default)")
     receive.set_defaults(run=_receive)
+    doctor = commands.add_parser("doctor", help="check what may be wrong here, and say what to do")
+    doctor.add_argument(
+        "--json", action="store_true", help="for programs; exit status 1 where there is something to do"
+    )
+    doctor.add_argument("--env-file", type=Path, default=Path(".env"), metavar="FILE", help="(default: %(default)s)")
+    doctor.set_defaults(run=_doctor)
     return parser
 
 

@@ -68,7 +68,9 @@ def announcement(session: Session) -> str:
     """One line about what answers, and why."""
     status = session.status
     if not status.embedded:
-        return f"Connected to {status.server}; answers come to {status.public_url}."
+        from aijupyter.views.session import reached  # noqa: PLC0415  # nothing to show outside IPython
+
+        return f"Connected to {status.server}. Receiver: {reached(session)}."
     why = "as asked" if session.settings.embedded else "no RingCentral credentials were found"
     return f"Connected to the embedded AI service on this machine ({why}): recordings do not leave it."
 
@@ -76,6 +78,11 @@ def announcement(session: Session) -> str:
 def sample() -> Path:
     """A recording that ships with the package: about a minute of two synthetic voices on the telephone."""
     return SAMPLE
+
+
+def samples() -> list[Path]:
+    """All recordings that ship with the package: five short calls to a bicycle shop, by synthetic voices."""
+    return sorted(SAMPLE.parent.glob("*.mp3"))
 
 
 def _shell() -> object | None:

@@ -83,9 +83,8 @@ def _show(out: TextIO, call: Interaction) -> None:
     _table(out, "Questions (call.questions)", call.questions.head(8))
     _table(out, "Key phrases (call.key_phrases)", call.key_phrases.head(8))
     _table(out, "Summary (call.summary)", call.summary[["kind", "text"]])
-    _table(
-        out, "Insights (call.insights)", call.insights.groupby(["level", "name"]).size().rename("rows").reset_index()
-    )
+    counts = call.insights.groupby(["level", "name"], observed=True).size()
+    _table(out, "Insights (call.insights)", counts.rename("rows").reset_index())
 
 
 def _table(out: TextIO, title: str, table: pd.DataFrame) -> None:

@@ -67,7 +67,9 @@ class JobRecord:
     (see `media.dump_recording`; None once the job has ended), `host` the machine whose file it is ("" for a URL).
     `fingerprint` is the same for the same question about the same content (None: never to be found by it). `owner` is
     the session that sends the job and asks for its status. `error` describes what ended the job other than a success
-    (see `errors.dump_error`).
+    (see `errors.dump_error`). `source` is how to open the person's own file, also after the end, dumped like `media`
+    (None where the recording is no such file). `names` are those that a person gave to speakers, by the labels of the
+    answer.
     """
 
     key: str
@@ -89,6 +91,8 @@ class JobRecord:
     ended: datetime | None = None
     expires: datetime | None = None
     error: Mapping[str, Any] | None = None
+    source: str | None = field(default=None, repr=False)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

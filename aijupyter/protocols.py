@@ -49,8 +49,9 @@ class Ledger(Protocol):
         Where a job with the same fingerprint is under way, unconfirmed or succeeded, nothing is written and the newest
         such job is returned instead, unless `fresh`. A fingerprint of None finds nothing and is found by nothing. A job
         that is found waiting for an owner who is dead (see `claim`) is taken over by the one who asks: it keeps its key
-        and path, and gets the record's owner, account, host and media. A name that cannot be stored as it is (a NUL,
-        half of a surrogate pair) gets replacement characters.
+        and path, and gets the record's owner, account, host and media. Any job that is found gets the record's
+        `source`, where it has one. A name that cannot be stored as it is (a NUL, half of a surrogate pair) gets
+        replacement characters.
         """
 
     async def take(self, key: str, owner: str, *, at: datetime) -> JobRecord | None:
@@ -95,6 +96,14 @@ class Ledger(Protocol):
 
     async def answer(self, key: str) -> bytes | None:
         """The body of the answer that ended the job."""
+
+    async def name_speakers(self, key: str, names: Mapping[str, str]) -> JobRecord:
+        """Keep the names that a person gave to a job's speakers, by their labels, in place of those before, and return
+        the job.
+
+        Other sessions on the same storage are told, as of any change; it is no step of the job's way. A label is kept
+        as it is; of a name, what cannot be stored gets replacement characters. Raises JobNotFoundError.
+        """
 
     async def history(self, key: str) -> Sequence[Transition]:
         """The job's way, the first step first."""

@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aijupyter.errors import AIJupyterError, JobTimeoutError
-from aijupyter.jobs.job import Job, block_for, wait_for
+from aijupyter.jobs.job import Job
+from aijupyter.jobs.waiting import block_for, wait_for
 from aijupyter.models import JobState
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Batch:
         self._log: list[tuple[int, Job[Any]]] = []
         self._counts: Counter[JobState] = Counter()
         self._known: list[JobState] = []
+        self._began = time.monotonic()
         self._ends: deque[float] = deque(maxlen=RATE_JOBS)
         self._lock = threading.RLock()
         self._watchers: dict[object, Callable[[], object]] = {}
@@ -97,6 +99,18 @@ class Batch:
         return (len(self) - self.done_count) / rate if rate else None
 
     @property
+    def elapsed(self) -> float:
+        """Seconds since it was asked; until the last end, once all have ended."""
+        with self._lock:
+            until = self._ends[-1] if self._ends and self.done() else time.monotonic()
+        return until - self._began
+
+    @property
+    def error(self) -> AIJupyterError | None:
+        """What kept the recordings from being listed, which a wait raises; what befell single jobs is in `failed`."""
+        return self._failure
+
+    @property
     def failed(self) -> list[Job[Any]]:
         """The jobs that ended without a result, and the unconfirmed ones; each tells why in its `error`."""
         return [job for job in self if job.done() and job.state is not JobState.SUCCEEDED]
@@ -144,7 +158,7 @@ class Batch:
                 continue  # it was answered after all
             asked = self._ask(source)
             if asked is not None:
-                self._replace(place, asked)
+                self._replace(place, asked, afresh=not retried)
                 retried += 1
         return retried
 
@@ -223,8 +237,10 @@ class Batch:
             self._all_asked = True
         self._tell()
 
-    def _replace(self, place: int, job: Job[Any]) -> None:
+    def _replace(self, place: int, job: Job[Any], *, afresh: bool) -> None:
         with self._lock:
+            if afresh:
+                self._ends.clear()  # the pace of what has ended says nothing about what is asked now
             self._jobs[place] = job
             self._ended.discard(place)
             self._count(place, job.state)

@@ -1,8 +1,9 @@
-"""The jobs that a process holds handles on."""
+"""The jobs that a process holds handles on, and their results that somebody looks at."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -10,11 +11,12 @@ from aijupyter.jobs.job import Job
 
 
 class JobBook:
-    """One handle for each job. Those under way are kept; ended ones as long as someone holds them."""
+    """One handle and one result for each job. Jobs under way are kept; the rest as long as someone holds it."""
 
     def __init__(self) -> None:
         self._under_way: dict[str, Job[Any]] = {}
         self._ended: WeakValueDictionary[str, Job[Any]] = WeakValueDictionary()
+        self._results: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._keys: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -32,6 +34,23 @@ class JobBook:
         """The handle with this key or provider's id."""
         with self._lock:
             return self._find(self._keys.get(job_id, job_id))
+
+    def result(self, key: str, make: Callable[[], Any]) -> Any:
+        """The result that was made for the job, while somebody holds it, or a new one."""
+        with self._lock:
+            held = self._results.get(key)
+            if held is None:
+                held = self._results[key] = make()
+            return held
+
+    def held_result(self, key: str) -> Any | None:
+        """The result of a job, where somebody holds it."""
+        with self._lock:
+            return self._results.get(key)
+
+    def holds(self, key: str) -> bool:
+        """Whether anybody would notice that a job changed."""
+        return self.get(key) is not None or self.held_result(key) is not None
 
     def under_way(self) -> list[Job[Any]]:
         """The jobs that have not ended, in the order in which they were added."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -56,6 +56,7 @@ class Dispatcher:
         self._settled = settled
         self._gave_up: Callable[[JobRecord], SessionClosedError] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._naming = asyncio.Lock()
 
     async def close(self) -> None:
         """Stop what is under way in the background."""
@@ -141,8 +142,8 @@ class Dispatcher:
         return receipt.verdict
 
     def news(self, keys: Sequence[str]) -> None:
-        """Look again at jobs that another session changed, where this one has to do with them."""
-        ours = [key for key in keys if self._book.get(key) is not None]
+        """Look again at jobs that another session changed, where somebody here holds them or their results."""
+        ours = [key for key in keys if self._book.holds(key)]
         if ours:
             self._background(self._reload_all(ours), "news")
 
@@ -179,6 +180,17 @@ class Dispatcher:
         self.take_over(record)
         return record.state is JobState.CANCELLED
 
+    async def name_speakers(self, key: str, changes: Mapping[str, str | None]) -> None:
+        """Give names to some of a job's speakers, or with None take them back. Raises JobNotFoundError, LedgerError."""
+        async with self._naming:  # or one of two at once would undo the other
+            record = await self._ledger.find(key)
+            if record is None:
+                raise JobNotFoundError(
+                    f"Job {key} was forgotten, so nobody keeps the names of its speakers.", "Ask again.", job_id=key
+                )
+            names = {label: name for label, name in {**record.names, **changes}.items() if name}
+            self.take_over(await self._ledger.name_speakers(record.key, names))
+
     async def expire(self, key: str, error: AIJupyterError) -> None:
         """End a job whose answer will not come."""
         await self.end(key, JobState.EXPIRED, error, "no longer known to the provider")
@@ -200,6 +212,9 @@ class Dispatcher:
         job = self._book.get(record.key)
         if job is not None:
             job.update(record, envelope)
+        result = self._book.held_result(record.key)
+        if result is not None:
+            result.take_names(record.names)
 
     def _follow(self, record: JobRecord) -> None:
         """What a job's state means for its loan and its status calls."""

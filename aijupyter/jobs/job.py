@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -24,6 +21,7 @@ from aijupyter.errors import (
     dump_error,
     load_error,
 )
+from aijupyter.jobs.waiting import block_for, wait_for
 from aijupyter.models import JobRecord, JobState, Operation
 
 if TYPE_CHECKING:
@@ -33,8 +31,12 @@ log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 
-WAIT_SLICE_SECONDS = 0.5
-"""A blocking wait is cut into slices, for on Windows a whole one could not be interrupted."""
+OF_THE_RESULT = (
+    "audio", "confidence", "insights", "key_phrases", "labels", "name_speakers", "names", "plot", "questions",
+    "response", "speakers", "summary", "text", "to_csv", "to_markdown", "to_parquet", "to_srt", "to_vtt", "topics",
+    "utterances", "words",
+)  # fmt: skip
+"""What people look for on a job, and find on what `await job` gives."""
 
 
 class Desk(Protocol):
@@ -44,7 +46,7 @@ class Desk(Protocol):
         """Whether the caller is the session's background thread, where nothing may block."""
 
     def read(self, record: JobRecord, envelope: Envelope) -> Any:
-        """The result that an answer holds."""
+        """The result that an answer holds: one and the same for a job, while somebody holds it."""
 
     async def load(self, key: str) -> Envelope | None:
         """The answer of a job, from the ledger; awaited in any loop."""
@@ -304,49 +306,18 @@ class Job(Generic[ResultT]):
     def __repr__(self) -> str:
         return f"<Job {self.id}: {self.operation} {self.recording!r}, {self.state}>"
 
+    if not TYPE_CHECKING:  # a type checker would take it that a job has any attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in OF_THE_RESULT:
+                problem = f"A job has no {name!r}: its result has. Write (await job).{name}"
+            else:
+                problem = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(problem, name=name, obj=self)
+
 
 _WATCHING = threading.Lock()
 """One for all jobs: it is held for a moment, and a hundred thousand locks would take room."""
-
-Watch = Callable[[Callable[[], object]], Callable[[], None]]
-
-
-async def wait_for(done: Callable[[], bool], watch: Watch, timeout: float | None) -> None:  # noqa: ASYNC109
-    """Wait in the running loop until `done()`, at most `timeout` seconds; `watch` tells of changes, from any thread."""
-    loop = asyncio.get_running_loop()
-    changed = asyncio.Event()
-
-    def wake() -> None:
-        if done():
-            _call_soon(loop, changed.set)
-
-    stop_watching = watch(wake)
-    try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while not done():  # what was done when it woke us may be undone, by a retry
-                    await changed.wait()
-                    changed.clear()
-    finally:
-        stop_watching()
-
-
-def block_for(done: Callable[[], bool], watch: Watch, timeout: float | None) -> None:
-    """Wait without a loop until `done()`, at most `timeout` seconds."""
-    ended = threading.Event()
-    deadline = None if timeout is None else time.monotonic() + timeout
-
-    def wake() -> None:
-        if done():
-            ended.set()
-
-    stop_watching = watch(wake)
-    try:
-        while not done() and (deadline is None or time.monotonic() < deadline):
-            left = WAIT_SLICE_SECONDS if deadline is None else deadline - time.monotonic()
-            ended.wait(max(0.0, min(WAIT_SLICE_SECONDS, left)))
-    finally:
-        stop_watching()
 
 
 def expired(record: JobRecord) -> JobExpiredError:
@@ -390,10 +361,3 @@ def _unconfirmed(record: JobRecord) -> SubmissionUnconfirmedError:
         "If its answer still comes, awaiting the job again returns it. Asking again (fresh=True) may be paid twice.",
         job_id=record.id,
     )
-
-
-def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
-    try:
-        loop.call_soon_threadsafe(function)
-    except RuntimeError:  # a loop that was closed has nobody waiting in it
-        return

@@ -2,7 +2,8 @@
 
 It takes no look at the job first. One statement writes down all endings of a group, and a trigger of our connection
 compares each job with what was seen: state, owner and ids, of which at least one changes whenever another ledger
-changes the job. Where one differs nothing is changed, and the deliveries go the long way. Python gives the interpreter
+changes the job; and nobody may have named its speakers. Where one differs nothing is changed, and the deliveries go the
+long way. Python gives the interpreter
 away at each statement, and must get it back from a loop that is busy; so one statement is worth more than a fast one.
 """
 
@@ -28,7 +29,7 @@ DEFINITIONS = (
         UPDATE jobs SET state = 'succeeded', ended = NEW.at, expires = NEW.expires, media = NULL, error = NULL,
             answered = TRUE
         WHERE key = NEW.job AND path = NEW.path AND state = NEW.was AND owner IS NEW.owner AND job_id IS NEW.job_id
-            AND request_id IS NEW.submission AND NOT answered;
+            AND request_id IS NEW.submission AND names IS NULL AND NOT answered;
         SELECT RAISE(ABORT, 'a job is not as it was') WHERE changes() = 0;
         INSERT INTO deliveries (job, received, source, request_id, is_answer, packing, size, body)
         VALUES (NEW.job, NEW.at, NEW.source, NEW.request_id, TRUE, NEW.packing, NEW.size, NEW.body);
@@ -83,6 +84,7 @@ def ended(ending: Ending) -> JobRecord:
         delivery.received,
         delivery.envelope.expires,
         None,
+        seen.source,
     )
 
 

@@ -33,7 +33,8 @@ def find(db: Database, job_id: str) -> JobRecord | None:
 
 def history(db: Database, key: str) -> list[Transition]:
     """The job's steps."""
-    rows = db.rows("SELECT at, state, cause FROM history WHERE job = ? AND state <> 'forgotten' ORDER BY id", (key,))
+    query = "SELECT at, state, cause FROM history WHERE job = ? AND state NOT IN ('forgotten', 'named') ORDER BY id"
+    rows = db.rows(query, (key,))
     return [Transition(datetime.fromisoformat(at), JobState(state), cause) for at, state, cause in rows]
 
 

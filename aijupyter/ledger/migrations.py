@@ -102,6 +102,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX history_of_forgotten ON history (at) WHERE state = 'forgotten';
         """,
     ),
+    (
+        "0004-names-of-speakers",
+        """
+        ALTER TABLE jobs ADD COLUMN source TEXT;
+        ALTER TABLE jobs ADD COLUMN names TEXT;
+        """,
+    ),
 )
 
 

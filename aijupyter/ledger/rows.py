@@ -18,14 +18,14 @@ Row = tuple[Any, ...]
 
 FIELDS = (
     "key", "path", "server", "operation", "recording", "options", "state", "created", "account", "media", "host",
-    "fingerprint", "owner", "job_id", "request_id", "submitted", "ended", "expires", "error",
+    "fingerprint", "owner", "job_id", "request_id", "submitted", "ended", "expires", "error", "source", "names",
 )  # fmt: skip
 KEPT_FIELDS = (*FIELDS, "answered", "repeats")
 CHANGING = (
     "state", "account", "owner", "host", "media", "job_id", "request_id", "submitted", "ended", "expires",
     "error", "answered", "repeats",
 )  # fmt: skip
-"""What can change of a job; the rest stays as it was asked."""
+"""What can change on a job's way. The rest stays as it was asked, but `source` and `names`: see naming.py."""
 
 RAW, PACKED, LATER = 0, 1, 2
 """How a body lies there: as it came, by zlib, or as it came until there is time to pack it."""
@@ -65,6 +65,11 @@ def plain(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return read
 
 
+def dump_names(names: Mapping[str, str]) -> str | None:
+    """Names of speakers as they lie there, in ASCII, so that any label can be kept."""
+    return json.dumps(dict(names)) if names else None
+
+
 def load_time(text: str | None) -> datetime | None:
     """The time that `dump_time` wrote."""
     return datetime.fromisoformat(text) if text else None
@@ -75,6 +80,7 @@ def dump_kept(kept: Kept) -> dict[str, Any]:
     values = dict(zip(FIELDS, _RECORD(kept.record), strict=True))
     values["options"] = json.dumps(dict(kept.record.options))
     values["error"] = json.dumps(dict(kept.record.error)) if kept.record.error else None
+    values["names"] = dump_names(kept.record.names)
     for name in ("created", "submitted", "ended", "expires"):
         values[name] = dump_time(values[name])
     values["operation"], values["state"] = str(kept.record.operation), str(kept.record.state)
@@ -86,7 +92,7 @@ def load_kept(row: Row) -> Kept:
     """The job in a row of KEPT_FIELDS."""
     (
         key, path, server, operation, recording, options, state, created, account, media, host,
-        fingerprint, owner, job_id, request_id, submitted, ended, expires, error, answered, repeats,
+        fingerprint, owner, job_id, request_id, submitted, ended, expires, error, source, names, answered, repeats,
     ) = row  # fmt: skip
     record = JobRecord(
         key,
@@ -108,6 +114,8 @@ def load_kept(row: Row) -> Kept:
         load_time(ended),
         load_time(expires),
         json.loads(error) if error else None,
+        source,
+        json.loads(names) if names else {},
     )
     return Kept(record, bool(answered), repeats)
 

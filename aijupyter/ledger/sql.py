@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from aijupyter.errors import CONNECT_AGAIN, LedgerError
-from aijupyter.ledger import deliveries, keeping, listing, owners, steps
+from aijupyter.ledger import deliveries, keeping, listing, naming, owners, steps
 from aijupyter.ledger.database import Database
 from aijupyter.ledger.groups import run_calls
 from aijupyter.ledger.rows import storable, with_storable_ids
@@ -155,6 +155,10 @@ class SQLLedger:
     async def answer(self, key: str) -> bytes | None:
         body: bytes | None = await self._do(Kind.READ, deliveries.answer, key)
         return body
+
+    async def name_speakers(self, key: str, names: Mapping[str, str]) -> JobRecord:
+        record: JobRecord = await self._do(Kind.WRITE, naming.name_speakers, key, names)
+        return self._remember(record)
 
     async def history(self, key: str) -> Sequence[Transition]:
         way: list[Transition] = await self._do(Kind.READ, listing.history, key)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from aijupyter.errors import JobNotFoundError
-from aijupyter.ledger import journal, owners
+from aijupyter.ledger import journal, naming, owners
 from aijupyter.ledger.database import Database
 from aijupyter.ledger.rows import Kept, listed, plain, readable, storable
 from aijupyter.models import UNDER_WAY, JobRecord, JobState
@@ -24,7 +24,7 @@ def add(db: Database, record: JobRecord, fresh: bool) -> JobRecord:  # called by
         values = [record.fingerprint, *map(str, _FOUND_AGAIN)]
         # The newest is picked here: with a LIMIT, PostgreSQL may walk through all jobs by their age.
         if same := journal.read(db, _SAME, values, order="created DESC, key DESC"):
-            return _adopt(db, same[0].record, record)
+            return naming.move_source(db, _adopt(db, same[0].record, record), record)
     record = replace(record, recording=readable(record.recording))
     journal.insert(db, Kept(record))
     journal.note(db, [(record.key, record.created, record.state, "asked")])

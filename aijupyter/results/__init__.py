@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 from aijupyter.envelope import Envelope
 from aijupyter.models import JobRecord, Operation
 from aijupyter.results.base import Result
@@ -11,10 +14,25 @@ from aijupyter.results.transcript import Transcript
 _KINDS: dict[Operation, type[Result]] = {Operation.TRANSCRIBE: Transcript, Operation.ANALYZE: Interaction}
 
 
-def read_result(record: JobRecord, envelope: Envelope) -> Result:
-    """The result of a job that succeeded, as the class that knows its operation."""
+def read_result(
+    record: JobRecord,
+    envelope: Envelope,
+    *,
+    audio: Path | None = None,
+    keep: Callable[[Mapping[str, str | None]], object] | None = None,
+) -> Result:
+    """The result of a job that succeeded, as the class that knows its operation; for `audio` and `keep` see there."""
     kind = _KINDS.get(record.operation, Result)
-    return kind(envelope.raw, operation=record.operation, recording=record.recording, job_id=record.id)
+    return kind(
+        envelope.raw,
+        operation=record.operation,
+        recording=record.recording,
+        job_id=record.id,
+        key=record.key,
+        names=record.names,
+        audio=audio,
+        keep=keep,
+    )
 
 
 __all__ = ["Interaction", "Result", "Transcript", "read_result"]

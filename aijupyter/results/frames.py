@@ -1,13 +1,15 @@
 """The schemas that all results share, and how answers of any shape are poured into them.
 
 Times and durations are in seconds from the start of the recording, float64. Texts are of pandas' `string` dtype. What
-an answer leaves out, or writes as another type, is missing (NaN or NA); a frame always has all of its columns.
+is on a scale (SCALES) is an ordered categorical. What an answer leaves out, or writes as another type, is missing (NaN
+or NA); a frame always has all of its columns.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,19 @@ _OBJECTS = frozenset({dict})
 _PLAIN_NUMBERS = frozenset({float, int, type(None)})
 _PLAIN_TEXTS = frozenset({str, type(None)})
 
+SCALES: Mapping[str, tuple[str, ...]] = {
+    "emotion": (
+        "Anger", "Disgust", "Fear", "Frustration", "Sadness", "Sad", "Neutral",
+        "Surprise", "Anticipation", "Trust", "Excitement", "Excited", "Happy", "Joy",
+    ),
+    "pace": ("slow", "medium", "fast"),
+    "level": ("utterance", "speaker", "conversation"),
+}  # fmt: skip
+"""The values of some columns in their order: emotions from the most unpleasant to the most pleasant."""
+
+_SELDOM = frozenset({"Frustration", "Sad", "Excitement", "Excited", "Happy"})
+"""Emotions that the analysis of conversations does not know: on the scale where an answer has them all the same."""
+
 UTTERANCES: Schema = {
     "start": "float64",
     "end": "float64",
@@ -31,7 +46,7 @@ UTTERANCES: Schema = {
     "text": "string",
     "confidence": "float64",
 }
-UTTERANCES_WITH_EMOTION: Schema = {**UTTERANCES, "emotion": "string", "emotion_confidence": "float64"}
+UTTERANCES_WITH_EMOTION: Schema = {**UTTERANCES, "emotion": "emotion", "emotion_confidence": "float64"}
 WORDS: Schema = {
     "utterance": "Int64",
     "word": "string",
@@ -49,13 +64,13 @@ SPEAKERS: Schema = {
 }
 SPEAKERS_WITH_INSIGHTS: Schema = {
     **SPEAKERS,
-    "pace": "string",
+    "pace": "pace",
     "pace_wpm": "float64",
     "energy": "float64",
     "questions": "Int64",
 }
 INSIGHTS: Schema = {
-    "level": "string",
+    "level": "level",
     "name": "string",
     "utterance": "Int64",
     "speaker": "string",
@@ -78,17 +93,25 @@ SUMMARY: Schema = {
 
 
 def frame(
-    schema: Schema, rows: Iterable[Row], *, index: str | None = None, columns: Columns | None = None
+    schema: Schema,
+    rows: Iterable[Row],
+    *,
+    index: str | None = None,
+    columns: Columns | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """A DataFrame of just the schema's columns and dtypes, one row for each of `rows`.
 
     `columns` are those that are not to be looked up in the rows, as `column` makes them and as long as the rows.
+    `names` take the place of labels in the column `speaker`.
     """
     kept = list(rows)
     poured = dict(columns or {})
     for name, dtype in schema.items():
         if name not in poured:
             poured[name] = column(dtype, [row.get(name) for row in kept])
+    if names:
+        poured["speaker"] = renamed(poured["speaker"], names)
     return pd.DataFrame({name: poured[name] for name in schema}, index=pd.RangeIndex(len(kept), name=index))
 
 
@@ -151,24 +174,49 @@ def duration(start: Any, end: Any) -> float:
     return 0.0 if first is None or last is None else max(0.0, last - first)
 
 
+@lru_cache
+def scale(name: str, found: frozenset[str] = frozenset()) -> pd.CategoricalDtype:
+    """The ordered categories of a column in SCALES where it holds what was `found`.
+
+    Values that nobody knows come after the others, in the order of the alphabet.
+    """
+    order = SCALES[name]
+    known = [value for value in order if value not in _SELDOM or value in found]
+    return pd.CategoricalDtype([*known, *sorted(found.difference(order))], ordered=True)
+
+
 def column(dtype: str, values: Sequence[Any]) -> Any:
-    """A column of one of the dtypes that the schemas know, as an array.
+    """A column of one of the dtypes that the schemas know, or on one of the SCALES, as an array.
 
     Clean columns, where every value is of the type expected or missing, are made at once. The rest go value by value,
     through `number` and `text`, with the same outcome.
     """
     if dtype == "string":
         return pd.array(values if _is_clean_text(values) else [text(value) for value in values], dtype="string")
+    if dtype in SCALES:
+        return _on_scale(dtype, values if _is_clean_text(values) else [text(value) for value in values])
     numbers = _clean_numbers(values)
     if numbers is None:
         numbers = np.array([number(value) for value in values], dtype="float64")
     return numbers if dtype == "float64" else _whole(numbers)
 
 
+def renamed(speakers: Any, names: Mapping[str, str]) -> Any:
+    """A column of labels with names in their place, where they have any."""
+    places, labels = pd.factorize(speakers)
+    return pd.array([names.get(label, label) for label in labels], dtype="string").take(places, allow_fill=True)
+
+
 def positions(counts: Sequence[int]) -> Any:
     """An Int64 column that says to which of the groups, counted from 0, each of the members of all groups belongs."""
     places = np.repeat(np.arange(len(counts), dtype="int64"), counts)
     return pd.arrays.IntegerArray(places, np.zeros(len(places), dtype=bool))
+
+
+def _on_scale(name: str, values: Sequence[str | None]) -> pd.Categorical:
+    dtype = scale(name, frozenset(value for value in values if value is not None))
+    places = {value: place for place, value in enumerate(dtype.categories)}
+    return pd.Categorical.from_codes([places.get(value, -1) for value in values], dtype=dtype)
 
 
 def _is_clean_text(values: Sequence[Any]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
+from aijupyter.results.base import framed
 from aijupyter.results.frames import (
     INSIGHTS,
     PHRASES,
@@ -24,7 +26,8 @@ from aijupyter.results.frames import (
     speakers_of,
     text,
 )
-from aijupyter.results.transcript import Transcript, speaker_rows
+from aijupyter.results.speakers import by_name, speaker_rows
+from aijupyter.results.transcript import Transcript
 
 Item = dict[str, Any]
 
@@ -34,19 +37,19 @@ SUMMARIES = ("ExtractiveSummary", "AbstractiveSummaryShort", "AbstractiveSummary
 class Interaction(Transcript):
     """The answer of `analyze`."""
 
-    @cached_property
+    @framed
     def utterances(self) -> pd.DataFrame:
         """One row for each utterance: start, end, speaker, text, confidence, emotion, emotion_confidence."""
         items = self._utterance_items
         emotions = [_emotion(item) for item in items]
         columns = {
             "speaker": column("string", speakers_of(items)),
-            "emotion": column("string", [emotion.get("value") for emotion in emotions]),
+            "emotion": column("emotion", [emotion.get("value") for emotion in emotions]),
             "emotion_confidence": column("float64", [emotion.get("confidence") for emotion in emotions]),
         }
-        return frame(UTTERANCES_WITH_EMOTION, items, index="utterance", columns=columns)
+        return frame(UTTERANCES_WITH_EMOTION, items, index="utterance", columns=columns, names=self._names)
 
-    @cached_property
+    @framed
     def speakers(self) -> pd.DataFrame:
         """One row for each speaker.
 
@@ -58,18 +61,18 @@ class Interaction(Transcript):
             speaker = text(speaker_of(value))
             if speaker is not None:
                 rows.setdefault(speaker, {"speaker": speaker}).update(_speaker_columns(name, value))
-        return frame(SPEAKERS_WITH_INSIGHTS, rows.values())
+        return frame(SPEAKERS_WITH_INSIGHTS, by_name(rows.values(), self._names))
 
-    @cached_property
+    @framed
     def insights(self) -> pd.DataFrame:
         """Every insight, one row for each value, whatever its name.
 
         level (utterance, speaker or conversation), name, utterance (the row of `utterances`), speaker, value (as text),
         number (the value where it is one), start, end, confidence.
         """
-        return frame(INSIGHTS, self._insight_rows())
+        return frame(INSIGHTS, self._insight_rows(), names=self._names)
 
-    @cached_property
+    @framed
     def questions(self) -> pd.DataFrame:
         """One row for each question asked: speaker, text, start, end."""
         asked = (
@@ -78,19 +81,19 @@ class Interaction(Transcript):
             if name == "QuestionsAsked"
             for question in objects(value.get("questions"))
         )
-        return frame(QUESTIONS, sorted(asked, key=_start))
+        return frame(QUESTIONS, sorted(asked, key=_start), names=self._names)
 
-    @cached_property
+    @framed
     def key_phrases(self) -> pd.DataFrame:
         """One row for each key phrase: value, start, end, confidence."""
         return frame(PHRASES, self._conversation_values("KeyPhrases"))
 
-    @cached_property
+    @framed
     def topics(self) -> pd.DataFrame:
         """One row for each topic: value, start, end, confidence."""
         return frame(PHRASES, self._conversation_values("Topics"))
 
-    @cached_property
+    @framed
     def summary(self) -> pd.DataFrame:
         """One row for each part of a summary: kind, text, start, end, confidence, group.
 
@@ -108,12 +111,18 @@ class Interaction(Transcript):
     def _utterance_items(self) -> list[Item]:
         return objects(member(self.response, "utteranceInsights"))
 
+    def _speakers(self) -> Iterable[Any]:
+        named = (speaker_of(value) for _, value in (*self._speaker_values(), *self._conversation_insights()))
+        return chain(super()._speakers(), named)
+
     def _speaker_values(self) -> Iterator[tuple[str, Item]]:
         return _values(member(member(self.response, "speakerInsights"), "insights"))
 
     def _conversation_values(self, wanted: str) -> list[Item]:
-        found = _values(member(self.response, "conversationalInsights"))
-        return [value for name, value in found if name == wanted]
+        return [value for name, value in self._conversation_insights() if name == wanted]
+
+    def _conversation_insights(self) -> Iterator[tuple[str, Item]]:
+        return _values(member(self.response, "conversationalInsights"))
 
     def _insight_rows(self) -> Iterator[Item]:
         for position, utterance in enumerate(self._utterance_items):
@@ -123,7 +132,7 @@ class Interaction(Transcript):
                 yield {**times, **_valued(insight), **place}
         for name, value in self._speaker_values():
             yield {**_valued(value), "level": "speaker", "name": name, "speaker": speaker_of(value)}
-        for name, value in _values(member(self.response, "conversationalInsights")):
+        for name, value in self._conversation_insights():
             yield {**_valued(value), "level": "conversation", "name": name, "speaker": speaker_of(value)}
 
 

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
-from aijupyter.models import JobSummary, Stray, Transition
+from aijupyter.models import JobState, JobSummary, Operation, Stray, Transition
 
 
-def job_frame(jobs: Sequence[JobSummary]) -> pd.DataFrame:
+class JobFrame(pd.DataFrame):
+    """`ai.jobs()`: a DataFrame that can be looked through in a notebook, and whose jobs can be opened there.
+
+    What pandas makes of it (`head()`, a filter, a copy) is a plain DataFrame.
+    """
+
+    _session: Callable[[], Any] | None = None
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    def of(self, session: Any) -> JobFrame:
+        """Remember the session that listed the jobs, without keeping it. Returns the frame."""
+        object.__setattr__(self, "_session", weakref.ref(session))  # or pandas would take it for a column
+        return self
+
+    @property
+    def session(self) -> Any | None:
+        """The session that listed the jobs; None where it is gone, or the frame was pickled."""
+        return self._session() if self._session is not None else None
+
+
+def job_frame(jobs: Sequence[JobSummary]) -> JobFrame:
     """One row for each job.
 
     id, operation, recording and state; created and ended, in UTC; seconds, from asked to ended; key, our own id.
+    `operation` is a category, `state` one with an order: from written to ended (`frame["state"] < "succeeded"`).
     """
     created = _written_times([job.created for job in jobs])
     ended = _written_times([job.ended for job in jobs])
-    return pd.DataFrame(
+    return JobFrame(
         {
             "id": pd.Series([job.id for job in jobs], dtype="string"),
-            "operation": pd.Series([job.operation for job in jobs], dtype="string"),
+            "operation": _categories([job.operation for job in jobs], Operation, ordered=False),
             "recording": pd.Series([job.recording for job in jobs], dtype="string"),
-            "state": pd.Series([job.state for job in jobs], dtype="string"),
+            "state": _categories([job.state for job in jobs], JobState, ordered=True),
             "created": created,
             "ended": ended,
             "seconds": (ended - created).dt.total_seconds(),
@@ -36,7 +62,7 @@ def history_frame(steps: Sequence[Transition]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "at": _times([step.at for step in steps]),
-            "state": pd.Series([step.state.value for step in steps], dtype="string"),
+            "state": _categories([step.state.value for step in steps], JobState, ordered=True),
             "cause": pd.Series([step.cause for step in steps], dtype="string"),
         }
     )
@@ -58,6 +84,15 @@ def stray_frame(strays: Sequence[Stray]) -> pd.DataFrame:
             "answer": pd.Series([stray.body.decode("utf-8", "replace") for stray in strays], dtype="string"),
         }
     )
+
+
+def _categories(values: Sequence[str], known: Iterable[str], *, ordered: bool) -> pd.Series[str]:
+    """Those that are known, in their order; what a later version wrote comes after them."""
+    names = [str(name) for name in known]
+    names += sorted(set(values).difference(names))
+    codes = {name: code for code, name in enumerate(names)}
+    dtype = pd.CategoricalDtype(names, ordered=ordered)
+    return pd.Series(pd.Categorical.from_codes([codes[value] for value in values], dtype=dtype))
 
 
 def _times(times: list[datetime]) -> pd.Series[pd.Timestamp]:

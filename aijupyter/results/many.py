@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from aijupyter.errors import OptionError
 from aijupyter.jobs import Job
+from aijupyter.results.frames import SCALES, scale
 
 KEYS = ("job", "recording")
 
@@ -16,7 +18,8 @@ KEYS = ("job", "recording")
 def stacked(results: Iterable[tuple[str, str, Any]], name: str) -> pd.DataFrame:
     """The frames called `name` of (job id, recording, result), one below the other, with columns `job` and `recording`.
 
-    The index of each frame becomes a column where it has a name (`utterance`). Raises OptionError for no such frame.
+    The index of each frame becomes a column where it has a name (`utterance`). Scales hold what any of the results
+    has, in their order. Raises OptionError for no such frame.
     """
     frames = []
     for job, recording, result in results:
@@ -29,7 +32,18 @@ def stacked(results: Iterable[tuple[str, str, Any]], name: str) -> pd.DataFrame:
         frames.append(kept)
     if not frames:
         return pd.DataFrame({key: pd.Series([], dtype="string") for key in KEYS})
+    _put_on_one_scale(frames)
     return pd.concat(frames, ignore_index=True)
+
+
+def _put_on_one_scale(frames: Sequence[pd.DataFrame]) -> None:
+    """Categoricals stay what they are only where all of them have the same categories."""
+    for name in SCALES:
+        having = [frame for frame in frames if name in frame and isinstance(frame[name].dtype, pd.CategoricalDtype)]
+        if len({frame[name].dtype for frame in having}) > 1:
+            whole = scale(name, frozenset(chain.from_iterable(frame[name].cat.categories for frame in having)))
+            for frame in having:
+                frame[name] = frame[name].astype(whole)
 
 
 def batch_frame(jobs: Sequence[Job[Any]]) -> pd.DataFrame:

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain, repeat
 from typing import Any
 
 import pandas as pd
 
-from aijupyter.results.base import Result
+from aijupyter.results.base import Result, framed
+from aijupyter.results.explorable import Explorable
 from aijupyter.results.frames import (
     SPEAKERS,
     UTTERANCES,
     WORDS,
     any_names_speaker,
     column,
-    duration,
     frame,
     member,
     number,
     objects,
     positions,
-    speaker_of,
+    renamed,
     speakers_of,
     text,
 )
+from aijupyter.results.speakers import by_name, speaker_rows
 
 Items = list[dict[str, Any]]
 
 SENTENCE_ENDS = (".", "?", "!")
 
 
-class Transcript(Result):
+class Transcript(Explorable, Result):
     """The answer of `transcribe`."""
 
     @property
@@ -50,6 +50,11 @@ class Transcript(Result):
         return number(member(self.response, "confidence"))
 
     @cached_property
+    def labels(self) -> Collection[str]:
+        """The speakers as the answer calls them, in order of appearance: in utterances, then in words and insights."""
+        return tuple(dict.fromkeys(label for speaker in self._speakers() if (label := text(speaker)) is not None))
+
+    @framed
     def utterances(self) -> pd.DataFrame:
         """One row for each utterance: start, end, speaker, text, confidence.
 
@@ -57,31 +62,42 @@ class Transcript(Result):
         with the speaker missing.
         """
         items = self._utterance_items
-        return frame(UTTERANCES, items, index="utterance", columns={"speaker": column("string", speakers_of(items))})
+        columns = {"speaker": column("string", speakers_of(items))}
+        return frame(UTTERANCES, items, index="utterance", columns=columns, names=self._names)
 
-    @cached_property
+    @framed
     def words(self) -> pd.DataFrame:
         """One row for each word: utterance (the row of `utterances`), word, start, end, speaker, confidence.
 
         Where the answer does not say which utterance a word belongs to, that is missing.
         """
-        items = self._utterance_items
-        timed = [objects(item.get("wordTimings")) for item in items]
-        words = list(chain.from_iterable(timed))
-        if not words:
-            words = objects(member(self.response, "words"))
-            return frame(WORDS, words, columns={"speaker": column("string", speakers_of(words))})
-        counts = [len(group) for group in timed]
-        columns = {"utterance": positions(counts), "speaker": _word_speakers(items, words, counts)}
+        names, items = self._names, self._utterance_items
+        words, counts = self._word_items
+        if not counts:
+            columns = {"speaker": column("string", speakers_of(words))}
+            return frame(WORDS, words, columns=columns, names=names)
+        columns = {"utterance": positions(counts), "speaker": _word_speakers(items, words, counts, names)}
         return frame(WORDS, words, columns=columns)
 
-    @cached_property
+    @framed
     def speakers(self) -> pd.DataFrame:
         """One row for each speaker in order of appearance: speaker, utterances, words, talk_seconds, talk_ratio.
 
         `talk_ratio` is the speaker's percentage of all talk.
         """
-        return frame(SPEAKERS, speaker_rows(self._utterance_items))
+        return frame(SPEAKERS, by_name(speaker_rows(self._utterance_items), self._names))
+
+    def _speakers(self) -> Iterable[Any]:
+        """Whoever is named as a speaker, as often as that is."""
+        words, _ = self._word_items
+        return chain(speakers_of(self._utterance_items), speakers_of(words) if any_names_speaker(words) else ())
+
+    @cached_property
+    def _word_items(self) -> tuple[Items, list[int]]:
+        """The words, and how many of them each utterance has; no counts where that is not known."""
+        timed = [objects(item.get("wordTimings")) for item in self._utterance_items]
+        words = list(chain.from_iterable(timed))
+        return (words, [len(group) for group in timed]) if words else (objects(member(self.response, "words")), [])
 
     @cached_property
     def _utterance_items(self) -> Items:
@@ -89,29 +105,15 @@ class Transcript(Result):
         return utterances or list(_sentences(objects(member(self.response, "words"))))
 
 
-def speaker_rows(items: Items) -> Items:
-    """What can be counted of each speaker, as rows of SPEAKERS."""
-    rows: dict[Any, dict[str, Any]] = defaultdict(lambda: {"utterances": 0, "words": 0, "talk_seconds": 0.0})
-    for item in items:
-        speaker = text(speaker_of(item))
-        if speaker is None:
-            continue
-        row = rows[speaker]
-        row["speaker"] = speaker
-        row["utterances"] += 1
-        row["words"] += len(objects(item.get("wordTimings"))) or len((text(item.get("text")) or "").split())
-        row["talk_seconds"] += duration(item.get("start"), item.get("end"))
-    whole = sum(row["talk_seconds"] for row in rows.values())
-    return [{**row, "talk_ratio": 100 * row["talk_seconds"] / whole if whole else None} for row in rows.values()]
-
-
-def _word_speakers(items: Items, words: Items, counts: list[int]) -> Any:
+def _word_speakers(items: Items, words: Items, counts: list[int], names: Mapping[str, str]) -> Any:
     """A word is its utterance's speaker's unless it names its own."""
     speakers = speakers_of(items)
     if not any_names_speaker(words):
-        return column("string", speakers).repeat(counts)
+        said_by = column("string", speakers)
+        return (renamed(said_by, names) if names else said_by).repeat(counts)
     spoken = chain.from_iterable(map(repeat, speakers, counts))
-    return column("string", [its if own is None else own for own, its in zip(speakers_of(words), spoken, strict=True)])
+    own = [its if own is None else own for own, its in zip(speakers_of(words), spoken, strict=True)]
+    return renamed(column("string", own), names) if names else column("string", own)
 
 
 def _sentences(words: Items) -> Iterator[dict[str, Any]]:

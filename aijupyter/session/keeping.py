@@ -17,6 +17,8 @@ from aijupyter.protocols import Ledger
 if TYPE_CHECKING:
     import pandas as pd
 
+    from aijupyter.results.listing import JobFrame
+
 T = TypeVar("T")
 
 
@@ -48,12 +50,13 @@ class Keeping(ABC):
         recording: str | None = None,
         since: datetime | timedelta | str | None = None,
         limit: int | None = None,
-    ) -> pd.DataFrame:
+    ) -> JobFrame:
         """The jobs that the ledger holds, of every session, the newest first; all of them, or those that meet all that
         is given.
 
         `state` is one or several of the states, `recording` a part of its name, `since` a time, or how long ago
-        (`"2 days"`). See `results.listing.job_frame` for the columns.
+        (`"2 days"`). See `results.listing.job_frame` for the columns. Shown in a notebook, the jobs can be looked
+        through and opened.
         """
         from aijupyter.results.listing import job_frame  # noqa: PLC0415  # pandas is loaded when first needed
 
@@ -65,7 +68,7 @@ class Keeping(ABC):
             since=None if since is None else time_ago("since", since),
             limit=limit,
         )
-        return job_frame(self._call(self._ledger.jobs, selection))
+        return job_frame(self._call(self._ledger.jobs, selection)).of(self)
 
     def strays(self) -> pd.DataFrame:
         """The deliveries that came on a path of ours and whose job cannot be told, the newest first.

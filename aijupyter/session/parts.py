@@ -147,7 +147,7 @@ class Parts:
         if self._settings.delivery == "status" and not self._settings.uses_embedded:
             self.lender.base_url = NOWHERE
             return
-        tunnel = _choose_tunnel(self._settings, self.server.url)
+        tunnel = choose_tunnel(self._settings, self.server.url)
         self.lender.base_url = await tunnel.open(self.receiver.url)
         self._stack.push_async_callback(tunnel.close)
 
@@ -271,7 +271,7 @@ class Parts:
                 self.dispatcher.news([job.key for job in watched if job.record.owner != self.owner.id][:MOST_RELOADED])
 
 
-def _choose_tunnel(settings: Settings, server_url: str) -> Tunnel:
+def choose_tunnel(settings: Settings, server_url: str) -> Tunnel:
     """How the server reaches the receiver: a server on this machine needs no way from outside."""
     if settings.uses_embedded:  # whatever public URL is set: what it is promised stays on this machine
         return FixedTunnel()

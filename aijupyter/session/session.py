@@ -11,7 +11,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
 from types import TracebackType
@@ -38,6 +38,7 @@ from aijupyter.portal import Portal
 from aijupyter.protocols import Ledger
 from aijupyter.session.batches import Batches, Prepared
 from aijupyter.session.desk import SessionDesk
+from aijupyter.session.exploring import Exploring
 from aijupyter.session.keeping import Keeping
 from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
 from aijupyter.session.verbs import Question
@@ -57,21 +58,22 @@ STOP_SECONDS = 30.0
 class SessionStatus:
     """What a session is doing. `server` is the API's address, `public_url` where deliveries are sent.
 
-    `answering` is False when the session is closed or its embedded service has ended.
+    `answering` is False when the session is closed or its embedded service has ended. Its repr leaves out the URLs that
+    lead to this kernel, for an output that shows it is saved.
     """
 
     open: bool
     answering: bool
     embedded: bool
-    server: str
-    public_url: str
-    receiver_url: str
+    server: str = field(repr=False)
+    public_url: str = field(repr=False)
+    receiver_url: str = field(repr=False)
     ledger: str
     under_way: int
     models: str
 
 
-class Session(Batches, Keeping):
+class Session(Batches, Keeping, Exploring):
     """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -146,6 +148,10 @@ class Session(Batches, Keeping):
             )
         return self._portal.call(self._attach, record, True)
 
+    def _peek(self, job_id: str) -> Job[Any] | None:
+        record = self._call(self._ledger.find, job_id)
+        return None if record is None else Job(record, self._desk, keep=False)
+
     def _ask(self, question: Question, media: MediaSource) -> Job[Any]:
         """Write a question down and put it in line, or find the job that exists."""
         return self._submit(self._prepare(question, media), keep=True)
@@ -166,6 +172,7 @@ class Session(Batches, Keeping):
             state=JobState.WRITTEN,
             created=now(),
             media=dump_recording(recording),
+            source=dump_recording(recording) if recording.path and not recording.temporary else None,
             host="" if recording.url else parts.owner.host,
             fingerprint=question.fingerprint(digest(recording), parts.server.name),
             owner=parts.owner.id,

@@ -8,12 +8,17 @@ from typing import Any
 
 _HTML = {
     ("aijupyter.session.session", "Session"): ("session", "session_html"),
-    ("aijupyter.results.transcript", "Transcript"): ("conversation", "conversation_html"),
-    ("aijupyter.results.interaction", "Interaction"): ("conversation", "conversation_html"),
 }
 _BUNDLES = {
+    ("aijupyter.config", "Settings"): ("settings", "settings_bundle"),
+    ("aijupyter.doctor.report", "Report"): ("doctor", "doctor_bundle"),
     ("aijupyter.jobs.job", "Job"): ("job", "job_bundle"),
     ("aijupyter.jobs.batch", "Batch"): ("batch", "batch_bundle"),
+    ("aijupyter.explore.corpus", "Corpus"): ("corpus", "corpus_bundle"),
+    ("aijupyter.results.interaction", "Interaction"): ("conversation", "conversation_bundle"),
+    ("aijupyter.results.listing", "JobFrame"): ("jobs", "jobs_bundle"),
+    ("aijupyter.results.transcript", "Transcript"): ("conversation", "conversation_bundle"),
+    ("aijupyter.session.panel", "Panel"): ("panel", "panel_bundle"),
 }
 
 

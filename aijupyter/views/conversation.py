@@ -1,37 +1,82 @@
-"""A conversation at a glance: who spoke and how, what came up, and every line."""
+"""A conversation as it is saved: who spoke when and how, what came up, and every line, with no kernel and no network.
+
+Sanitizers take away styles that are not inline, classes and scripts; JupyterLab's, for notebooks of other people, also
+`gap`, `flex` and numbers such as `.5`. Without any style at all it still reads from top to bottom.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
 from aijupyter.results.interaction import Interaction
 from aijupyter.results.transcript import Transcript
-from aijupyter.views.html import CARD, CHIP, QUIET, SPEAKER_COLOURS, Markup, bar, clock, join, tag
+from aijupyter.views import glance
+from aijupyter.views.html import CARD, CHIP, QUIET, SPEAKER_COLOURS, Markup, clock, tag
+from aijupyter.views.plain import conversation_text
+from aijupyter.views.widget import Bundle, bundle
 
-MOST_LINES = 400
+MOST_LINES = 1200
+MOST_CHARACTERS = 250_000
+"""Of the lines that are kept: an hour of talk is about 50,000."""
 MOST_CHIPS = 24
-CELL = "padding:1px 12px 1px 0;border:0;text-align:left;background:none;vertical-align:top"
+MOST_QUESTIONS = 12
+MOST_SPEAKERS = 12
+
+_LANE = "position:relative;height:12px;border-radius:3px;overflow:hidden;background:rgba(128,128,128,0.16)"
+_FEELINGS = {
+    "anger": "#d64550",
+    "anticipation": "#c9a227",
+    "disgust": "#8a8f2a",
+    "excited": "#7fb53a",
+    "fear": "#8a63c9",
+    "frustration": "#d9730d",
+    "joy": "#37a862",
+    "sadness": "#4a7fb5",
+    "surprise": "#b57edc",
+    "trust": "#2f9c95",
+}
+"""The player's colours, of which the browser's half keeps its own copy."""
+_UNHEARD_OF = "#8a8f98"
+_TITLES = {
+    "AbstractiveSummaryShort": "In short",
+    "AbstractiveSummaryLong": "Summary",
+    "ExtractiveSummary": "In their words",
+}
+
+
+def conversation_bundle(result: Transcript, **_kinds: object) -> Bundle:
+    """The conversation in every form; the player where widgets are."""
+    return bundle(conversation_text(result), conversation_html(result), lambda: _player(result))
+
+
+def _player(result: Transcript) -> Any:
+    from aijupyter.views.player import Player  # noqa: PLC0415  # nobody may be there to look at a widget
+
+    return Player(result)
 
 
 def conversation_html(result: Transcript) -> str:
     """A self-contained card for a transcript or an interaction."""
     colours = _colours(result)
-    parts = [_head(result), _speakers(result, colours)]
+    parts: list[object] = [_head(result)]
     if isinstance(result, Interaction):
-        parts += [_summary(result), _phrases("Topics", result.topics), _phrases("Key phrases", result.key_phrases)]
-        parts.append(_questions(result, colours))
-    parts.append(_lines(result, colours))
+        parts.append(_summary(result, "AbstractiveSummaryShort"))
+    parts.append(_timeline(result, colours))
+    if isinstance(result, Interaction):
+        parts += [_questions(result, colours), _phrases("Topics", result.topics)]
+        parts.append(_phrases("Key phrases", result.key_phrases))
+        parts += [_summary(result, "AbstractiveSummaryLong"), _summary(result, "ExtractiveSummary")]
+    parts.append(_transcript(result, colours))
     return tag("div", *parts, style=CARD)
 
 
 def _head(result: Transcript) -> Markup:
-    utterances = result.utterances
-    facts = [clock(utterances["end"].max()) if len(utterances) else "0:00", f"{len(result.words)} words"]
-    if count := len(result.speakers):
-        facts.append(f"{count} speaker{'s' if count > 1 else ''}")
-    return join([tag("b", result.recording), " ", tag("span", " · ".join(facts), style=QUIET)])
+    name = tag("bdi", tag("b", result.recording), style="font-size:16px")
+    return tag("div", name, " ", tag("span", " · ".join(glance.facts(result)), style=QUIET))
 
 
 def _colours(result: Transcript) -> dict[Any, str]:
@@ -41,36 +86,69 @@ def _colours(result: Transcript) -> dict[Any, str]:
     }
 
 
-def _name(speaker: Any, colours: dict[Any, str]) -> Markup:
-    if pd.isna(speaker):
+def _name(result: Transcript, speaker: Any, colours: dict[Any, str]) -> Markup:
+    name = glance.called(result, speaker)
+    if not name:
         return Markup("")
-    return tag("b", f"Speaker {speaker}", style=f"color:{colours.get(speaker, 'inherit')};white-space:nowrap")
+    return tag("bdi", tag("b", name), style=f"color:{_colour(speaker, colours)}")
 
 
-def _speakers(result: Transcript, colours: dict[Any, str]) -> Markup:
+def _colour(speaker: Any, colours: dict[Any, str]) -> str:
+    return "#808080" if pd.isna(speaker) else colours.get(speaker, "#808080")
+
+
+def _timeline(result: Transcript, colours: dict[Any, str]) -> Markup:
+    """A lane for each speaker, all on the same time, and below them what was felt."""
     if result.speakers.empty:
         return Markup("")
-    rows = []
-    for speaker in result.speakers.to_dict("records"):
-        ratio = speaker["talk_ratio"]
-        share = 0.0 if pd.isna(ratio) else ratio / 100
-        cells = (
-            _name(speaker["speaker"], colours),
-            bar(share, colours.get(speaker["speaker"], "gray")),
-            ("" if pd.isna(ratio) else f"{share:.0%} of the talk, ") + clock(speaker["talk_seconds"]),
-            _pace(speaker),
-        )
-        rows.append(tag("tr", *(tag("td", cell, style=CELL) for cell in cells), style="background:none"))
-    return tag("table", *rows, style="border-collapse:collapse;border:0;margin:8px 0;font-size:13px")
+    spans, rows = glance.lanes(result), []
+    for speaker in result.speakers.head(MOST_SPEAKERS).to_dict("records"):
+        who = speaker["speaker"]
+        told = tag("span", " · ".join(glance.speaker_facts(result, speaker)), style=QUIET)
+        rows.append(tag("div", _name(result, who, colours), " ", told, style="margin-top:6px"))
+        if spans:
+            rows.append(_lane(spans.get(who, []), _colour(who, colours)))
+    if (more := len(result.speakers) - MOST_SPEAKERS) > 0:
+        rows.append(tag("div", f"… and {more} more, in .speakers", style=QUIET))
+    if spans:
+        rows += _moods_and_ticks(result)
+    return tag("div", *rows, style="margin:8px 0")
 
 
-def _pace(speaker: dict[Any, Any]) -> str:
-    told = []
-    if not pd.isna(speaker.get("pace_wpm")):
-        told.append(f"{speaker['pace_wpm']:.0f} words a minute")
-    if not pd.isna(speaker.get("pace")):
-        told.append(str(speaker["pace"]))
-    return ", ".join(told)
+def _lane(spans: list[glance.Span], colour: str) -> Markup:
+    return tag("div", *(_span(span, colour) for span in spans), style=_LANE)
+
+
+def _span(span: glance.Span, colour: str, title: str = "") -> Markup:
+    start, end = span
+    place = f"left:{start:.1f}%;width:{max(0.2, end - start):.1f}%"
+    return tag(
+        "div",
+        style=f"position:absolute;{place};height:100%;background:{colour}",
+        **({"title": title} if title else {}),
+    )
+
+
+def _moods_and_ticks(result: Transcript) -> list[Markup]:
+    """A thin lane of feelings, the time, and what the feelings' colours are."""
+    moods, shares, length = glance.moods(result), glance.feelings(result), glance.seconds(result)
+    middle = tag("div", clock(length / 2), style="position:absolute;left:50%;top:0")
+    last = tag("div", clock(length), style="position:absolute;right:0;top:0")
+    ticks = tag("div", clock(0), middle, last, style=f"position:relative;{QUIET}")
+    if not moods:
+        return [ticks]
+    drawn = [_span(span, _feeling(name), str(name)) for name, spans in moods.items() for span in spans]
+    named = [
+        tag("span", f"{name} {share:.0%}", style=f"color:{_feeling(name)};margin-right:10px")
+        for name, share in shares.items()
+        if name in moods
+    ]
+    thin = tag("div", *drawn, style=f"{_LANE.replace('12px', '5px')};margin-top:8px")
+    return [thin, ticks, tag("div", "Felt: ", *named[:MOST_CHIPS], style="font-size:12px")]
+
+
+def _feeling(name: Any) -> str:
+    return _FEELINGS.get(str(name).lower(), _UNHEARD_OF)
 
 
 def _section(title: str, *content: object) -> Markup:
@@ -79,52 +157,77 @@ def _section(title: str, *content: object) -> Markup:
 
 def _phrases(title: str, phrases: pd.DataFrame) -> Markup:
     said = list(dict.fromkeys(phrases["value"].dropna()))[:MOST_CHIPS]
-    return _section(title, *(tag("span", value, style=CHIP) for value in said)) if said else Markup("")
+    return _section(title, *(tag("bdi", value, style=CHIP) for value in said)) if said else Markup("")
 
 
-def _summary(result: Interaction) -> Markup:
-    if result.summary.empty:
-        return Markup("")
-    kinds = result.summary.groupby("kind", sort=False)["text"].agg(lambda texts: " ".join(texts.dropna()))
-    return join(_section(_TITLES.get(str(kind), str(kind)), text) for kind, text in kinds.items())
-
-
-_TITLES = {
-    "ExtractiveSummary": "In their words",
-    "AbstractiveSummaryShort": "In short",
-    "AbstractiveSummaryLong": "Summary",
-}
+def _summary(result: Interaction, kind: str) -> Markup:
+    said = result.summary.loc[(result.summary["kind"] == kind).fillna(False), "text"].dropna()
+    return _section(_TITLES[kind], tag("span", " ".join(said), dir="auto")) if len(said) else Markup("")
 
 
 def _questions(result: Interaction, colours: dict[Any, str]) -> Markup:
-    if result.questions.empty:
+    asked = result.questions
+    if asked.empty:
         return Markup("")
-    asked = (
-        tag("li", _name(row["speaker"], colours), f" {row['text']} ", tag("span", clock(row["start"]), style=QUIET))
-        for row in result.questions.head(MOST_CHIPS).fillna({"text": ""}).to_dict("records")
-    )
-    return _section("Questions", tag("ul", *asked, style="margin:0;padding-left:20px"))
+    rows = [
+        tag(
+            "li", _name(result, row["speaker"], colours), " ", tag("bdi", row["text"]), " ",
+            tag("span", clock(row["start"]), style=QUIET),
+        )
+        for row in asked.head(MOST_QUESTIONS).fillna({"text": ""}).to_dict("records")
+    ]  # fmt: skip  # one question, one line
+    if (more := len(asked) - MOST_QUESTIONS) > 0:
+        rows.append(tag("li", f"… and {more} more, in .questions", style=QUIET))
+    return _section("Questions", tag("ul", *rows, style="margin:0;padding-left:20px"))
 
 
-def _lines(result: Transcript, colours: dict[Any, str]) -> Markup:
+def _transcript(result: Transcript, colours: dict[Any, str]) -> Markup:
     utterances = result.utterances
     if utterances.empty:
         return _section("No speech was heard.")
-    rows = [_line(row, colours) for row in utterances.head(MOST_LINES).to_dict("records")]
-    table = tag("table", *rows, style="border-collapse:collapse;border:0;font-size:14px;width:100%;table-layout:auto")
-    more = len(utterances) - MOST_LINES
-    tail = tag("div", f"… and {more} more lines, in .utterances", style=QUIET) if more > 0 else ""
-    box = "max-height:380px;overflow-y:auto;margin-top:8px;border-top:1px solid rgba(128,128,128,.25);padding-top:6px"
-    return tag("div", table, tail, style=box, tabindex="0", role="region", aria_label="Transcript")
+    kept = _within(utterances.head(MOST_LINES).to_dict("records"))
+    turns = [_turn(result, list(lines), colours) for _, lines in groupby(kept, _speaker)]
+    more = len(utterances) - len(kept)
+    tail = f"… and {more} more line{'' if more == 1 else 's'}, in .utterances" if more > 0 else ""
+    box = "max-height:420px;overflow-y:auto;margin-top:10px;border-top:1px solid rgba(128,128,128,0.25)"
+    content = [*turns, *([tag("div", tail, style=QUIET)] if tail else [])]
+    return tag("div", *content, style=box, tabindex="0", role="region", aria_label="Transcript")
 
 
-def _line(row: dict[Any, Any], colours: dict[Any, str]) -> Markup:
-    text = "" if pd.isna(row["text"]) else row["text"]
-    emotion = row.get("emotion")
-    felt = "" if emotion is None or pd.isna(emotion) or emotion == "Neutral" else tag("span", emotion, style=CHIP)
-    cells = (
-        tag("td", clock(row["start"]), style=f"{CELL};{QUIET};white-space:nowrap"),
-        tag("td", _name(row["speaker"], colours), style=CELL),
-        tag("td", text, " ", felt, style=f"{CELL};width:100%;white-space:pre-wrap"),
+def _speaker(line: dict[Any, Any]) -> str | None:
+    return None if pd.isna(line["speaker"]) else str(line["speaker"])
+
+
+def _within(lines: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
+    """As many lines as there is room for; one that is longer than all of it is cut."""
+    kept: list[dict[Any, Any]] = []
+    room = MOST_CHARACTERS
+    for line in lines:
+        text = "" if pd.isna(line["text"]) else str(line["text"])
+        if len(text) > room:
+            if not kept:
+                kept.append({**line, "text": f"{text[:room]} … (whole in .utterances)"})
+            break
+        room -= len(text)
+        kept.append({**line, "text": text})
+    return kept
+
+
+def _turn(result: Transcript, lines: list[dict[Any, Any]], colours: dict[Any, str]) -> Markup:
+    """What one speaker said until another spoke. Few bytes for each line, for there are many."""
+    who = lines[0]["speaker"]
+    style = f"border-left:3px solid {_colour(who, colours)};padding-left:10px;margin:8px 0"
+    return tag("div", _name(result, who, colours), *map(_line, lines), style=style)
+
+
+def _line(line: dict[Any, Any]) -> Markup:
+    return tag(
+        "div", tag("small", clock(line["start"]), style="opacity:0.6"), " ", line["text"], *_felt(line), dir="auto"
     )
-    return tag("tr", *cells, style="background:none")
+
+
+def _felt(line: dict[Any, Any]) -> Iterator[object]:
+    emotion = line.get("emotion")
+    if emotion is not None and not pd.isna(emotion) and emotion != "Neutral":
+        yield " "
+        yield tag("small", emotion, style=f"color:{_feeling(emotion)}")

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+# Every number has its leading 0, or JupyterLab's sanitizer takes the style away; so `anywhere` has its forerunner.
 CARD = (
-    "font:14px/1.5 system-ui,sans-serif;border:1px solid rgba(128,128,128,.35);border-radius:8px;padding:12px 16px;"
-    "max-width:860px;box-sizing:border-box;overflow-wrap:anywhere"
+    "font:14px/1.5 system-ui,sans-serif;border:1px solid rgba(128,128,128,0.35);border-radius:8px;padding:12px 16px;"
+    "max-width:860px;box-sizing:border-box;word-wrap:break-word;overflow-wrap:anywhere"
 )
-QUIET = "opacity:.7;font-size:12px"
+QUIET = "opacity:0.7;font-size:12px"
 CHIP = (
     "display:inline-block;border-radius:10px;padding:0 8px;margin:2px 4px 2px 0;font-size:12px;"
-    "background:rgba(128,128,128,.16)"
+    "background:rgba(128,128,128,0.16)"
 )
 SPEAKER_COLOURS = ("#3b7dd8", "#d9730d", "#2e9e6b", "#a855c7", "#c9405b", "#5f7a8a")
 
@@ -42,7 +43,7 @@ def bar(share: float, colour: str, width: str = "120px") -> Markup:
     percent = 100 * min(1.0, max(0.0, share))
     filled = tag("div", style=f"width:{percent:.0f}%;height:100%;border-radius:4px;background:{colour}")
     frame = f"display:inline-block;vertical-align:middle;width:{width};height:8px;border-radius:4px"
-    return tag("div", filled, style=f"{frame};background:rgba(128,128,128,.2)")
+    return tag("div", filled, style=f"{frame};background:rgba(128,128,128,0.2)")
 
 
 def clock(seconds: Any) -> str:

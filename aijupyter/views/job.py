@@ -2,39 +2,116 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
+
+import ipywidgets
+import traitlets
 
 from aijupyter.errors import AIJupyterError
 from aijupyter.jobs import Job
 from aijupyter.models import JobState, now
+from aijupyter.views.card import Below, Card, Message, Pace, in_background, result_widget, state_word, told_error, tone
 from aijupyter.views.html import CARD, CHIP, QUIET, Markup, bar, clock, join, tag
+from aijupyter.views.widget import Bundle, bundle, static
 
-_COLOURS = {
-    JobState.SUCCEEDED: "#2e9e6b",
-    JobState.FAILED: "#c9405b",
-    JobState.EXPIRED: "#c9405b",
-    JobState.CANCELLED: "#777777",
-    JobState.UNCONFIRMED: "#d9730d",
-}
-_UNDER_WAY = "#3b7dd8"
-WIDGET = "application/vnd.jupyter.widget-view+json"
+TOLD_SECONDS = 0.1
+"""A job's view follows at this pace."""
+EARLIER_SECONDS = 30.0
+"""A job that was asked so long before it is shown was found, or is looked at again."""
+_COLOURS = {"good": "#2e9e6b", "bad": "#c9405b", "odd": "#d9730d", "quiet": "#777777", "none": "#777777", "": "#3b7dd8"}
+_GIVE_UP = {JobState.WRITTEN: "Cancel", JobState.UNCONFIRMED: "Give up"}
+"""The states in which a job can be cancelled, and what a person calls that."""
 
 
-def job_bundle(job: Job[Any], **_kinds: object) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The job in every form; a front end takes the best that it knows."""
-    bundle: dict[str, Any] = {"text/plain": repr(job), "text/html": job_html(job)}
-    if not job.over:
-        bundle |= _live(job)
-    return bundle, {}
+class JobCard(Card):
+    """A job's card."""
+
+    _esm = traitlets.Unicode(static("common.js", "card.js", "job.js")).tag(sync=True)
+    _css = traitlets.Unicode(static("theme.css", "card.css", "job.css")).tag(sync=True)
+
+
+def job_bundle(job: Job[Any], **_kinds: object) -> Bundle:
+    """The job in every form, with its answer where there is one."""
+    return bundle(repr(job), join([Markup(job_html(job)), _answer_html(job)]), lambda: job_widget(job))
+
+
+def job_widget(job: Job[Any]) -> ipywidgets.VBox:
+    """A card that follows the job, and below it in time the answer."""
+    return _LiveJob(job).below.box
+
+
+class _LiveJob:
+    """What ties a job to its card; the job's watchers keep it, until the job is over."""
+
+    def __init__(self, job: Job[Any]) -> None:
+        self._job = job
+        self._earlier = _age(job) > EARLIER_SECONDS
+        self._problem: AIJupyterError | None = None
+        self._shown = False
+        self._card = JobCard(self._state(), {"hello": self._refresh, "cancel": self._cancel, "history": self._history})
+        self.below = Below(self._card)
+        self._pace = Pace(self._follow, TOLD_SECONDS)
+        self._stop = job.watch(self._pace)
+        self._pace()
+
+    def _state(self) -> Message:
+        return card_state(self._job, earlier=self._earlier, problem=self._problem)
+
+    def _follow(self) -> None:
+        self._card.card = self._state()
+        if self._job.over or self._card.closed:
+            self._stop()
+        if self._job.state is JobState.SUCCEEDED and not self._shown:
+            self._shown = True
+            in_background(lambda: self.below.show(lambda: result_widget(self._job)), self._failed)
+
+    def _failed(self, error: AIJupyterError) -> None:
+        self._problem = error
+        self._pace()
+
+    def _refresh(self, _message: Message) -> None:
+        self._pace()
+
+    def _cancel(self, _message: Message) -> Message | None:
+        if self._job.cancel():
+            return None
+        return {"note": {"problem": "It was sent already, and goes on.", "mend": ""}}
+
+    def _history(self, _message: Message) -> Message:
+        steps = self._job.history.to_dict("records")
+        return {"steps": [{**step, "at": step["at"].timestamp()} for step in steps]}
+
+
+def card_state(job: Job[Any], *, earlier: bool, problem: AIJupyterError | None) -> Message:
+    """All that the card shows. Times are seconds since 1970; the browser makes them tick."""
+    error, place = job.error or problem, job.place
+    return {
+        "state": state_word(job),
+        "tone": tone(job),
+        "over": job.over,
+        "recording": job.recording,
+        "operation": job.operation.value,
+        "id": job.id,
+        "key": job.key,
+        "earlier": earlier,
+        "created": job.created.timestamp(),
+        "ended": job.ended.timestamp() if job.ended else None,
+        "now": now().timestamp(),
+        "progress": job.progress,
+        "place": place,
+        "eta": job.eta if place is not None else None,
+        "cancel": None if job.over else _GIVE_UP.get(job.state),
+        "error": told_error(error) if error is not None else None,
+    }
 
 
 def job_html(job: Job[Any]) -> str:
     """The job as it is now."""
-    error = job.error
-    parts = [_badge(job), " ", tag("b", job.recording), " ", tag("span", f"{job.operation} · {job.id}", style=QUIET)]
+    error, badge = job.error, _COLOURS[tone(job)]
+    parts = [tag("span", state_word(job), style=f"{CHIP};background:{badge};color:white"), " "]
+    parts += [tag("b", job.recording), " ", tag("span", f"{job.operation} · {job.id}", style=QUIET)]
     if not job.over and job.progress is not None:
-        parts.append(tag("div", bar(job.progress, _UNDER_WAY, "100%"), style="margin-top:6px"))
+        parts.append(tag("div", bar(job.progress, _COLOURS[""], "100%"), style="margin-top:6px"))
     if error is not None:
         parts.append(_error(error))
     elif job.place is not None:
@@ -44,29 +121,18 @@ def job_html(job: Job[Any]) -> str:
     return tag("div", *parts, style=CARD)
 
 
-def _live(job: Job[Any]) -> dict[str, Any]:
-    """A widget that follows the job; the background thread sets its value, whatever cell runs or none."""
-    import ipywidgets  # noqa: PLC0415  # only where there is a front end to show it
+def _answer_html(job: Job[Any]) -> str:
+    """The answer of a job that is over, so that a saved notebook shows it."""
+    if job.state is not JobState.SUCCEEDED:
+        return Markup("")
+    from aijupyter.results.transcript import Transcript  # noqa: PLC0415  # pandas is loaded when first needed
+    from aijupyter.views.conversation import conversation_html  # noqa: PLC0415  # and so is all that it needs
 
-    widget = ipywidgets.HTML(job_html(job))
-
-    one_at_a_time = threading.Lock()  # several threads tell of changes, and the last word must be the newest
-
-    def follow() -> None:
-        with one_at_a_time:
-            widget.value = job_html(job)
-        if job.over:
-            stop()
-
-    stop = job.watch(follow)
-    follow()
-    return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
-
-
-def _badge(job: Job[Any]) -> Markup:
-    state = "unfinished" if job.over and not job.state.final else job.state.value
-    colour = _COLOURS.get(job.state, _UNDER_WAY)
-    return tag("span", state, style=f"{CHIP};background:{colour};color:white")
+    try:
+        result = job.result(timeout=0)
+    except AIJupyterError as error:
+        return tag("div", _error(error), style=CARD)
+    return Markup(conversation_html(result)) if isinstance(result, Transcript) else tag("div", repr(result), style=CARD)
 
 
 def _error(error: AIJupyterError) -> Markup:
@@ -80,6 +146,10 @@ def _line(job: Job[Any]) -> str:
     place, eta = job.place, job.eta
     turn = "" if not eta else f", sent in about {clock(eta)}"
     return f"{place} before it{turn}" if place else f"next to be sent{turn}"
+
+
+def _age(job: Job[Any]) -> float:
+    return (now() - job.created).total_seconds()
 
 
 def _taken(job: Job[Any]) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 START_SECONDS = 60
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -28,6 +28,12 @@ KERNEL_READY = """() => {
   return !!(panel && panel.context.isReady && context.isReady && kernel
             && kernel.connectionStatus === 'connected' && kernel.status === 'idle');
 }"""
+RESTART = """async () => {
+  const context = window.jupyterapp.shell.currentWidget.context.sessionContext;
+  await context.restartKernel();
+}"""
+LABS_OWN = ("Failed to load resource",)
+"""What Lab itself complains of, with us or without: settings and icons that are not there."""
 ALL_RUN = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
   return Array.from(cells).filter((cell) => cell.type === 'code').every((cell) => cell.executionCount !== null);
@@ -43,11 +49,21 @@ class Lab:
         self.page = page
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._heed)
+
+    def _heed(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(known in message.text for known in LABS_OWN):
+            self.errors.append(message.text)
 
     def open(self, notebook: str) -> None:
         """Open a notebook of the served folder, and wait until its kernel can be used."""
         self.page.goto(f"{self._url}/lab/tree/{notebook}?token={self._token}&reset", wait_until="domcontentloaded")
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        self.page.wait_for_function(KERNEL_READY, timeout=60_000)
+
+    def restart(self) -> None:
+        """Restart the kernel as a person does, and wait until it can be used."""
+        self.page.evaluate(RESTART)
         self.page.wait_for_function(KERNEL_READY, timeout=60_000)
 
     def run_all(self) -> None:

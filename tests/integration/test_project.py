@@ -28,8 +28,8 @@ def test_environment_yml_has_the_same_dependencies(project: dict[str, Any]) -> N
     old_enough = [entry for entry in project["dependencies"] if ">= '3.14'" not in entry]
     assert conda - {python} == {entry.partition(";")[0].strip() for entry in old_enough}
     (from_pip,) = [entry["pip"] for entry in listed if isinstance(entry, dict)]
-    assert from_pip == ["-e .[local,notebook]"]
-    assert {"local", "notebook"} <= set(project["optional-dependencies"])
+    assert from_pip == ["-e .[local,notebook,explore]"]
+    assert {"local", "notebook", "explore"} <= set(project["optional-dependencies"])
 
 
 def test_the_version_is_one(project: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ def test_closing_at_any_moment(double: ProviderDouble, wav: Path, tmp_path: Path
         assert job.done()
     with aijupyter.connect(**double.credentials, poll_seconds=0.2) as ai:
         until(lambda: not set(ai.jobs()["state"]) & {"written", "sending", "submitted", "running"})
-        states = ai.jobs()["state"].value_counts()
+        states = ai.jobs()["state"].astype("string").value_counts()
         never_told = len(double.submissions()) - states.get("succeeded", 0)
         assert states.get("unconfirmed", 0) <= never_told
         assert set(states.index) <= {"succeeded", "unconfirmed"}

@@ -2,11 +2,11 @@
 
     python tests/recordings/make.py
 
-writes `aijupyter/samples/two-voices.mp3` (a service call of about a minute) and `tests/recordings/one-sentence.wav`,
-each with a `.json` of the same name: {duration, sampleRate, turns: [{start, end, speaker, text}]}, times in seconds.
-The text is what was spoken, and the times are those of the sound itself, so error rates can be measured against them.
-Needs espeak-ng on the PATH (`apt install espeak-ng`, `brew install espeak-ng`) and the `local` extra. The same versions
-of espeak-ng and FFmpeg make the same bytes.
+writes the calls of `aijupyter/samples/` (between half a minute and one and a half) and
+`tests/recordings/one-sentence.wav`, each with a `.json` of the same name: {duration, sampleRate, turns: [{start, end,
+speaker, text}]}, times in seconds. The text is what was spoken (it is in `scripts.py`), and the times are those of the
+sound itself, so error rates can be measured against them. Needs espeak-ng on the PATH (`apt install espeak-ng`, `brew
+install espeak-ng`) and the `local` extra. The same versions of espeak-ng and FFmpeg make the same bytes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
+from scripts import ONE_SENTENCE, SAMPLE_CALLS
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parents[1] / "aijupyter" / "samples"
@@ -45,30 +46,6 @@ class Voice:
 # Two voices that the smallest speech model hears almost word for word. Not en-gb+f2: espeak-ng 1.51
 # leaves out the variant of that one, and speaks with a man's voice.
 VOICES = {"agent": Voice("en-us+m3", 145, 50), "customer": Voice("en-gb-x-rp+f2", 140, 50)}
-
-SERVICE_CALL = (
-    ("agent", "Good morning, and thank you for calling Harbor Bicycles. My name is Daniel. What can I do for you?"),
-    ("customer", "Hello, Daniel. I ordered a blue bicycle for my daughter three weeks ago, and it is still not here."),
-    ("agent", "I am so sorry to hear that. May I have your name, please?"),
-    ("customer", "My name is Laura Bennett."),
-    ("agent", "Thank you, Laura. Do you have the order number?"),
-    ("customer", "Yes, I do. It is number twenty five."),
-    ("agent", "Let me check. Your bicycle was damaged in our warehouse last Monday, and nobody told you."),
-    (
-        "customer",
-        (
-            "I am very disappointed. Her birthday is on the fifth of December, and I am worried that she will have no "
-            "present. Can you send another one before Friday?"
-        ),
-    ),
-    ("agent", "Of course. I will send a new bicycle tomorrow. Would you like a free lamp as well?"),
-    ("customer", "Oh, that would be wonderful. She will love it. How much is the delivery?"),
-    ("agent", "The delivery is free. Is there anything else that I can do for you?"),
-    ("customer", "That is all. Thank you so much for your help."),
-    ("agent", "You are very welcome, Laura. Have a lovely day. Goodbye."),
-)
-
-ONE_SENTENCE = (("agent", "The library opens at eight, and everyone is welcome."),)
 
 
 def spoken(text: str, voice: Voice) -> NDArray[np.float32]:
@@ -132,7 +109,8 @@ def write_wav(path: Path, samples: NDArray[np.float32]) -> None:
 def main() -> None:
     """Make all recordings anew."""
     SAMPLES.mkdir(exist_ok=True)
-    for path, turns in ((SAMPLES / "two-voices.mp3", SERVICE_CALL), (HERE / "one-sentence.wav", ONE_SENTENCE)):
+    calls = {SAMPLES / f"{name}.mp3": turns for name, turns in SAMPLE_CALLS.items()}
+    for path, turns in {**calls, HERE / "one-sentence.wav": ONE_SENTENCE}.items():
         samples, truth = conversation(turns)
         (write_mp3 if path.suffix == ".mp3" else write_wav)(path, samples)
         path.with_suffix(".json").write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")

@@ -6,12 +6,15 @@ import inspect
 import json
 import pickle
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aijupyter import errors
-from aijupyter.errors import AIJupyterError, Fault, JobError, MediaError, ProviderError, dump_error, load_error
+from aijupyter.errors import AIJupyterError, Fault, JobError, MediaError, ProviderError, dump_error, load_error, masked
 
 LINE = re.compile(r"^(?P<indent>[ │]*)(?:[├└]── )?(?P<name>\w+Error)(?: +\((?P<kin>\w+)\))?")
 FAULTS = (Fault("CAI-101", "Parameter [speakerCount] is invalid.", "speakerCount"), Fault("CAI-102", "Ach, Größe!"))
@@ -170,3 +173,73 @@ def test_a_fault_in_words() -> None:
     """Code, message and parameter, as far as they are there."""
     assert str(FAULTS[0]) == "CAI-101: Parameter [speakerCount] is invalid. (parameter speakerCount)"
     assert str(Fault("", "Too quiet.")) == "Too quiet."
+
+
+FAILS = "from aijupyter.errors import JobFailedError\ntry:\n    1 / 0\nexcept Exception as e:\n    "
+FAILS += "raise JobFailedError('It failed.\\x1b[2J', 'Ask again.', job_id='p-7') from e  # token='abc'"
+
+
+def ended(*command: str) -> subprocess.CompletedProcess[str]:
+    """What a process said before it ended."""
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_an_error_in_ipython_is_one_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong, what to do, which job and which line; no frames, no other errors, nothing secret, no commands."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shown = ended("-m", "IPython", "--colors=NoColor", "-c", FAILS).stdout
+    said, mend, job, where, more = shown.splitlines()
+    assert (said, mend, job) == ("JobFailedError: It failed.?[2J", "Ask again.", "Job p-7")
+    assert where.startswith("Cell In[1], line 5: raise JobFailedError(")
+    assert where.endswith("from e  # token='***'")
+    assert more == "The traceback: %load_ext aijupyter, then %aijupyter traceback"
+
+
+def test_colours_where_ipython_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The class stands out; where it was is faint."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shown = ended("-m", "IPython", "--colors=Linux", "-c", FAILS).stdout
+    assert shown.startswith("\033[1;31mJobFailedError\033[0m: \033[1mIt failed.?[2J\033[0m\nAsk again.\n")
+
+
+def test_the_traceback_is_there_for_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it, with what caused it, without the frames of IPython and what looks like a secret."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    cells = f"get_ipython().run_cell({FAILS!r})\nfrom aijupyter.views.trouble import full_traceback\n"
+    shown = ended("-m", "IPython", "--colors=NoColor", "-c", f"{cells}print(full_traceback())").stdout
+    trace = shown.partition("%aijupyter traceback\n")[2]
+    for part in (
+        "Traceback (most recent call last)",
+        "ZeroDivisionError",
+        "direct cause",
+        "JobFailedError: It failed.?",
+    ):
+        assert part in trace
+    assert "run_code" not in trace.rpartition("Traceback (most recent")[2]
+    assert "'abc'" not in trace
+    assert "\x1b" not in trace
+
+
+def test_a_script_has_pythons_own_traceback() -> None:
+    """Outside IPython nothing is changed."""
+    done = ended("-c", FAILS)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last):")
+    assert "ZeroDivisionError" in done.stderr
+    assert done.stderr.endswith("aijupyter.errors.JobFailedError: It failed.\x1b[2J\nAsk again.\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ('connect(client_secret="s3cret", port=1)', 'connect(client_secret="***", port=1)'),
+        ("{'jwt': 's3cret'}", "{'jwt': '***'}"),
+        ("ledger='postgresql://me:s3cret@host/db'", "ledger='postgresql://***@host/db'"),
+        ("fetch('https://host/a?access_token=s3cret&b=s3cret')", "fetch('https://host/a?access_token=***&b=***')"),
+        ("token = make(1)", "token = make(1)"),
+        ("ai.transcribe('call.wav')", "ai.transcribe('call.wav')"),
+    ],
+)
+def test_masked(code: str, shown: str) -> None:
+    """Values of telling names, passwords and queries of URLs are hidden; other code is as it was."""
+    assert masked(code) == shown

@@ -12,19 +12,20 @@ from aijupyter.envelope import Envelope, Outcome
 from aijupyter.models import JobRecord, JobState, Operation
 from aijupyter.results import Interaction, Result, Transcript, read_result
 from aijupyter.results.listing import job_frame
+from aijupyter.results.many import stacked
 
-TEXT, FLOAT, WHOLE = "string", "float64", "Int64"
+TEXT, FLOAT, WHOLE, SCALE = "string", "float64", "Int64", "category"
 UTTERANCES = {"start": FLOAT, "end": FLOAT, "speaker": TEXT, "text": TEXT, "confidence": FLOAT}
 WORDS = {"utterance": WHOLE, "word": TEXT, "start": FLOAT, "end": FLOAT, "speaker": TEXT, "confidence": FLOAT}
 SPEAKERS = {"speaker": TEXT, "utterances": WHOLE, "words": WHOLE, "talk_seconds": FLOAT, "talk_ratio": FLOAT}
 PHRASES = {"value": TEXT, "start": FLOAT, "end": FLOAT, "confidence": FLOAT}
 TRANSCRIPT_SCHEMAS = {"utterances": UTTERANCES, "words": WORDS, "speakers": SPEAKERS}
 INTERACTION_SCHEMAS = {
-    "utterances": {**UTTERANCES, "emotion": TEXT, "emotion_confidence": FLOAT},
+    "utterances": {**UTTERANCES, "emotion": SCALE, "emotion_confidence": FLOAT},
     "words": WORDS,
-    "speakers": {**SPEAKERS, "pace": TEXT, "pace_wpm": FLOAT, "energy": FLOAT, "questions": WHOLE},
+    "speakers": {**SPEAKERS, "pace": SCALE, "pace_wpm": FLOAT, "energy": FLOAT, "questions": WHOLE},
     "insights": {
-        "level": TEXT,
+        "level": SCALE,
         "name": TEXT,
         "utterance": WHOLE,
         "speaker": TEXT,
@@ -306,7 +307,10 @@ def test_results_are_of_their_operation(operation: Operation, kind: type[Result]
 
 
 LISTING = {
-    **dict.fromkeys(["id", "operation", "recording", "state"], TEXT),
+    "id": TEXT,
+    "operation": SCALE,
+    "recording": TEXT,
+    "state": SCALE,
     **dict.fromkeys(["created", "ended"], "datetime64[us, UTC]"),
     "seconds": FLOAT,
     "key": TEXT,
@@ -357,3 +361,86 @@ def test_the_listing() -> None:
     assert pd.isna(frame.loc[1, "ended"])
     assert pd.isna(frame.loc[1, "seconds"])
     assert list(frame["key"]) == ["k-2", "k-1"]
+
+
+EMOTIONS = ["Anger", "Disgust", "Fear", "Sadness", "Neutral", "Surprise", "Anticipation", "Trust", "Joy"]
+
+
+def felt(*emotions: Any) -> Interaction:
+    """A conversation with these emotions, a line each."""
+    lines = [
+        {"start": float(n), "end": n + 1.0, "insights": [{"name": "Emotion", "value": emotion}]}
+        for n, emotion in enumerate(emotions)
+    ]
+    return interaction({"utteranceInsights": lines})
+
+
+def test_emotions_are_on_a_scale() -> None:
+    """From the most unpleasant to the most pleasant: to sort, to compare, to count, to group by."""
+    frame = felt("Joy", "Anger", None, "Neutral", "Joy").utterances
+    assert frame["emotion"].cat.ordered
+    assert frame["emotion"].cat.categories.tolist() == EMOTIONS
+    assert frame.sort_values("emotion")["emotion"].dropna().tolist() == ["Anger", "Neutral", "Joy", "Joy"]
+    assert (frame["emotion"] > "Neutral").tolist() == [True, False, False, False, True]
+    assert (frame["emotion"] == "Joy").sum() == 2
+    assert (frame["emotion"].min(), frame["emotion"].max()) == ("Anger", "Joy")
+    assert frame["emotion"].value_counts()["Joy"] == 2
+    lasting = frame.groupby("emotion", observed=True)["end"].count()
+    assert lasting.to_dict() == {"Anger": 1, "Neutral": 1, "Joy": 2}
+    assert lasting.index.tolist() == ["Anger", "Neutral", "Joy"]
+    assert frame["emotion"].str.upper().tolist()[:2] == ["JOY", "ANGER"]
+    assert interaction({}).utterances["emotion"].cat.categories.tolist() == EMOTIONS
+
+
+def test_emotions_of_other_lists() -> None:
+    """Those of the provider's other list are in their place where they are met; those of no list come last."""
+    frame = felt("Frustration", "Wonder", "Joy", "Awe", "Excited", "anger", 7).utterances
+    assert frame["emotion"].tolist() == ["Frustration", "Wonder", "Joy", "Awe", "Excited", "anger", "7"]
+    order = frame["emotion"].cat.categories.tolist()
+    assert order == [
+        "Anger", "Disgust", "Fear", "Frustration", "Sadness", "Neutral", "Surprise", "Anticipation", "Trust",
+        "Excited", "Joy", "7", "Awe", "Wonder", "anger",
+    ]  # fmt: skip
+    assert (frame["emotion"] >= "Joy").tolist() == [False, True, True, True, False, True, True]
+
+
+def test_pace_and_level_are_on_scales() -> None:
+    """Slow before medium before fast; utterance before speaker before conversation."""
+    result = interaction(ANALYZED)
+    assert result.speakers["pace"].cat.categories.tolist() == ["slow", "medium", "fast"]
+    assert (result.speakers["pace"] > "medium").tolist() == [True, False, False]
+    levels = ["utterance", "speaker", "conversation"]
+    assert result.insights["level"].cat.categories.tolist() == levels
+    counts = result.insights.groupby("level", observed=True).size()
+    assert list(counts.items()) == [("utterance", 2), ("speaker", 6), ("conversation", 5)]
+    unknown = {"insights": [{"name": "Pace", "values": [{"speakerId": 1, "value": "brisk"}]}]}
+    assert interaction({"speakerInsights": unknown}).speakers["pace"].tolist() == ["brisk"]
+
+
+def test_many_results_are_on_one_scale() -> None:
+    """Whatever each of them has; what a result does not know is missing; the rest of the dtypes stay."""
+    results = [felt("Joy", "Awe"), felt("Frustration"), felt(), transcript(DIARIZED)]
+    frame = stacked(((f"j{n}", "call.wav", result) for n, result in enumerate(results)), "utterances")
+    assert frame["emotion"].cat.ordered
+    assert frame["emotion"].cat.categories.tolist() == [*EMOTIONS[:3], "Frustration", *EMOTIONS[3:], "Awe"]
+    assert frame["emotion"].dropna().tolist() == ["Joy", "Awe", "Frustration"]
+    assert frame["job"].tolist() == ["j0", "j0", "j1", "j3", "j3", "j3"]
+    joined = frame.groupby(["job", "emotion"], observed=True).size()
+    assert joined.index.tolist() == [("j0", "Joy"), ("j0", "Awe"), ("j1", "Frustration")]
+    speakers = stacked(
+        (("j", "call.wav", result) for result in (transcript(DIARIZED), interaction(ANALYZED))), "speakers"
+    )
+    assert schema(speakers) == {"job": TEXT, "recording": TEXT, **INTERACTION_SCHEMAS["speakers"]}
+    assert schema(frame) == {"job": TEXT, "recording": TEXT, "utterance": "int64", **INTERACTION_SCHEMAS["utterances"]}
+    alike = stacked((("j", "call.wav", felt("Joy")) for _ in range(2)), "utterances")
+    assert alike["emotion"].cat.categories.tolist() == EMOTIONS
+
+
+def test_stacked_frames_are_joined() -> None:
+    """Words with the emotion of their lines, by job and utterance."""
+    spoken = {"insights": [{"name": "Emotion", "value": "Joy"}], "wordTimings": [{"word": "a"}, {"word": "b"}]}
+    results = [("j1", "a.wav", interaction({"utteranceInsights": [spoken]})), ("j2", "b.wav", felt("Fear"))]
+    words, lines = stacked(results, "words"), stacked(results, "utterances")
+    joined = words.merge(lines[["job", "utterance", "emotion"]], on=["job", "utterance"])
+    assert joined[["word", "emotion"]].to_numpy().tolist() == [["a", "Joy"], ["b", "Joy"]]
+    assert joined["emotion"].cat.ordered

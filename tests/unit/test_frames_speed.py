@@ -12,12 +12,14 @@ from aijupyter.models import Operation
 from aijupyter.results import Interaction, Transcript
 from aijupyter.results.frames import (
     MOST_WHOLE,
+    SCALES,
     UTTERANCES_WITH_EMOTION,
     WORDS,
     Schema,
     column,
     number,
     objects,
+    scale,
     speaker_of,
     text,
 )
@@ -25,6 +27,7 @@ from aijupyter.results.frames import (
 CLEAN: dict[str, list[Any]] = {
     "string": ["a word", "", "Grüß", "你好", "🙂", None],
     "float64": [0.0, 1.5, -2.25, 3, 10**17 + 1, -(2**80), 1e308, float("inf"), float("-inf"), float("nan"), None],
+    "emotion": ["Joy", "Anger", "Neutral", "Frustration", "Wonder", "anger", "", None],
     "Int64": [0, 1, -7, 2.5, 3.5, 2**53 + 1, 2**63, -(2**63), 1e300, float("nan"), float("inf"), None],
 }
 ODD: list[Any] = [
@@ -51,6 +54,9 @@ def leniently(dtype: str, values: list[Any]) -> pd.Series[Any]:
     """A column made value by value, by the rules of `text` and `number` alone."""
     if dtype == "string":
         return pd.Series([text(value) for value in values], dtype="string")
+    if dtype in SCALES:
+        said = [text(value) for value in values]
+        return pd.Series(pd.Categorical(said, dtype=scale(dtype, frozenset(said) - {None})))
     numbers = pd.Series([number(value) for value in values], dtype="float64")
     return numbers if dtype == "float64" else numbers.where(numbers.abs() < MOST_WHOLE).round().astype("Int64")
 

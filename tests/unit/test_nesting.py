@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import aijupyter
+from aijupyter.nesting import missing_package, nest_package
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(aijupyter.__file__).parents[1])}
 
@@ -104,10 +106,11 @@ async def one():
     return 1
 
 async def cell():
-    try:
-        aijupyter.run(one())
-    except ModuleNotFoundError as error:
-        print(error)
+    for function in (lambda: aijupyter.run(one()), aijupyter.nest):
+        try:
+            function()
+        except ModuleNotFoundError as error:
+            print(type(error).__name__, isinstance(error, aijupyter.AIJupyterError), error.mend)
 
 asyncio.run(cell())
 """
@@ -115,4 +118,92 @@ asyncio.run(cell())
 
 def test_without_a_package_that_nests() -> None:
     """Where neither fork is installed the error says which to install, and no coroutine is left unawaited."""
-    assert "pip install nest-asyncio2" in run_child(WITHOUT_FORKS)
+    lines = run_child(WITHOUT_FORKS).splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith("NestingMissingError True Install it: pip install nest-asyncio2.")
+
+
+ASYNCIO_RUN = """
+import asyncio, sys
+MISSING = {missing!r}
+if MISSING:
+    sys.modules[MISSING] = None
+import aijupyter
+from aijupyter.nesting import nested
+
+async def later():
+    await asyncio.sleep(0)
+    return asyncio.get_running_loop()
+
+async def cell():
+    loop = asyncio.get_running_loop()
+    print(nested())
+    print(nested())
+    aijupyter.nest()
+    print(asyncio.run(later()) is loop, loop.run_until_complete(later()) is loop)
+    await asyncio.sleep(0.01)
+    print("still alive")
+
+print(nested())
+asyncio.run(cell())
+"""
+
+
+@pytest.mark.parametrize(("missing", "used"), [("", "nest-asyncio2"), ("nest_asyncio2", "nest-asyncio")])
+def test_nest_lets_asyncio_run_be_called(missing: str, used: str) -> None:
+    """Code that calls asyncio.run itself works in a running loop; the fork is preferred; once is enough."""
+    if importlib.util.find_spec(used.replace("-", "_")) is None:
+        pytest.skip(f"{used} is not installed")
+    lines = run_child(ASYNCIO_RUN.format(missing=missing)).splitlines()
+    assert lines == [
+        "No loop runs here, so there is nothing to nest: asyncio.run works as it is.",
+        f"asyncio.run and run_until_complete work in cells from now on, by {used}.",
+        f"Loops can be nested here already, by {used}.",
+        "True True",
+        "still alive",
+    ]
+
+
+def test_what_another_has_patched_is_kept() -> None:
+    """Where a person has applied nest-asyncio already, it is not patched over by the other one."""
+    pytest.importorskip("nest_asyncio")
+    code = (
+        "import asyncio, nest_asyncio\nfrom aijupyter.nesting import nested\n"
+        "async def cell():\n    nest_asyncio.apply()\n    print(nested())\n"
+        "asyncio.run(cell())"
+    )
+    assert run_child(code) == "Loops can be nested here already, by nest-asyncio.\n"
+
+
+def test_on_newer_pythons_only_the_fork_will_do() -> None:
+    """From 3.14 on the original would harm the kernel, and the error says so instead of using it."""
+    fork = importlib.util.find_spec("nest_asyncio2") is not None
+    assert nest_package((3, 14)) == ("nest_asyncio2" if fork else None)
+    assert nest_package((3, 11)) in {"nest_asyncio2", "nest_asyncio"}
+    newer, older = missing_package((3, 14)), missing_package((3, 13))
+    assert "would harm the kernel" in newer.problem
+    assert "would harm the kernel" not in older.problem
+    for error in (newer, older):
+        assert isinstance(error, ModuleNotFoundError)
+        assert "pip install nest-asyncio2" in error.mend
+
+
+FOREIGN = """
+import asyncio
+import aijupyter
+
+class Foreign(asyncio.AbstractEventLoop):
+    "A loop that is not of asyncio's making, as uvloop's is not."
+
+asyncio._set_running_loop(Foreign())
+try:
+    aijupyter.nest()
+except RuntimeError as error:
+    print(type(error).__name__, error.mend)
+"""
+
+
+def test_a_loop_that_cannot_be_nested() -> None:
+    """Loops of other makers cannot be patched, and the error says what to do."""
+    assert run_child(FOREIGN).startswith("NestingError Use await instead")

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Iterator
-from datetime import timedelta
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 
+import ipywidgets
 import pytest
-from ipywidgets.widgets.widget import _instances  # what the front end would find by its id
 
 from aijupyter.config import Settings
-from aijupyter.errors import BadRequestError, SessionClosedError
-from aijupyter.jobs import Batch, Job
+from aijupyter.jobs import Job
 from aijupyter.jobs.book import JobBook
 from aijupyter.models import JobRecord, JobState, Operation, Recording, now
 from aijupyter.portal import Portal
 from aijupyter.results import Interaction, Result, Transcript
 from aijupyter.session import Session
 from aijupyter.session.desk import SessionDesk
-from aijupyter.views.batch import batch_bundle, batch_html
-from aijupyter.views.conversation import MOST_LINES, conversation_html
+from aijupyter.views.conversation import MOST_CHARACTERS, MOST_LINES, conversation_bundle, conversation_html
+from aijupyter.views.glance import MOST_SPANS
 from aijupyter.views.html import bar, clock, join, tag
-from aijupyter.views.job import job_bundle, job_html
+from aijupyter.views.plain import conversation_text
 from aijupyter.views.session import session_html, session_text
+from aijupyter.views.widget import WIDGET, bundle
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;</td></table>\n"
-HARMLESS = {"div", "b", "span", "table", "tr", "td", "ul", "li"}
+HARMLESS = {"div", "b", "bdi", "small", "span", "table", "tr", "td", "ul", "li"}
+STYLES = re.compile(
+    # Of the styles that JupyterLab's sanitizer knows (packages/apputils/src/sanitizer.ts), those that are used.
+    r"(?:position|left|right|top|width|height|max-width|max-height|padding(?:-left)?|margin(?:-right|-top)?|border"
+    r"(?:-left|-top|-radius|-collapse)?|background|color|opacity|font(?:-size)?|display|overflow(?:-y|-wrap)?|word-wrap|"
+    r"white-space|box-sizing|text-align|vertical-align):[^;]*"
+)
 
 
 class Reader(HTMLParser):
@@ -44,8 +50,11 @@ class Reader(HTMLParser):
     def handle_starttag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
         """Only these elements, and of attributes only these."""
         assert name in HARMLESS
-        assert {attribute for attribute, _ in attrs} <= {"style", "tabindex", "role", "aria-label"}
-        assert not any("alert" in (value or "") for _, value in attrs)
+        assert {attribute for attribute, _ in attrs} <= {"style", "tabindex", "role", "aria-label", "dir", "title"}
+        assert not any("alert" in (value or "") for attribute, value in attrs if attribute != "title")
+        for style in filter(None, (dict(attrs).get("style") or "").split(";")):
+            assert STYLES.fullmatch(style), style
+            assert not re.search(r"[ ,:(]\.\d", style), f"{style}: a sanitizer takes away what has no leading 0"
         self.opened.append(name)
 
     def handle_endtag(self, name: str) -> None:
@@ -99,10 +108,87 @@ def test_a_conversation_is_shown() -> None:
         },
         "conversationalInsights": [{"name": "Topics", "values": [{"value": "health"}]}],
     }
-    text = Reader(conversation_html(interaction(response))).text
-    for part in ("call.wav", "1:05", "2 speakers", "75% of the talk, 0:03", "190 words a minute", "fast", "health"):
+    html = conversation_html(interaction(response))
+    text = Reader(html).text
+    for part in (
+        "call.wav",
+        "1:05",
+        "2 speakers",
+        "75% of the talk, 0:03",
+        "190 words a minute",
+        "fast pace",
+        "health",
+    ):
         assert part in text
-    assert text.index("1:01") < text.index("How are you?") < text.index("Joy") < text.index("Fine.")
+    assert "mostly joy" in text.partition("Speaker 1")[0]
+    assert "left:93.8%;width:4.6%" in html, "Speaker 1 spoke from 61 s to 64 s of 65 s"
+    lines = text.rpartition("health")[2]
+    assert lines.index("1:01") < lines.index("How are you?") < lines.index("Joy") < lines.index("Fine.")
+
+
+def test_speakers_go_by_their_names() -> None:
+    """A given name is shown as it is, a bare number as "Speaker 2", an enrolled speaker's id as it is."""
+    spoken = [{"speakerId": who, "start": n, "end": n + 1, "text": "Yes."} for n, who in enumerate(["1", "2", "anna"])]
+    call = transcript({"utterances": spoken})
+    call.name_speakers({"1": "007"})
+    for shown in (Reader(conversation_html(call)).text, conversation_text(call)):
+        assert all(part in shown for part in ("007", "Speaker 2", "anna"))
+        assert not any(part in shown for part in ("Speaker 007", "Speaker anna", "Speaker 1"))
+
+
+def test_what_was_found_out_is_shown() -> None:
+    """Summaries, topics, phrases, and the questions with who asked them and when."""
+    found = {
+        "Topics": [{"value": "repairs"}],
+        "KeyPhrases": [{"value": "back wheel"}],
+        "AbstractiveSummaryShort": [{"value": "A wheel is repaired."}],
+        "ExtractiveSummary": [{"sentence": "It wobbles."}],
+    }
+    asked = [{"speakerId": "1", "value": 1, "questions": [{"text": "How much?", "start": 75, "end": 76}]}]
+    response = {
+        "utteranceInsights": [{"speakerId": "1", "start": 75, "end": 76, "text": "How much?"}],
+        "speakerInsights": {"insights": [{"name": "QuestionsAsked", "values": asked}]},
+        "conversationalInsights": [{"name": name, "values": values} for name, values in found.items()],
+    }
+    text = Reader(conversation_html(interaction(response))).text
+    for part in ("In short A wheel is repaired.", "repairs", "back wheel", "In their words It wobbles.", "1 question"):
+        assert part in text
+    assert "Speaker 1 How much? 1:15" in text
+
+
+def test_many_short_turns_are_few_spans() -> None:
+    """The timeline of a long call stays small, and so does its markup."""
+    spoken = [{"speakerId": str(n % 2), "start": n, "end": n + 0.9, "text": "Yes, I see."} for n in range(3600)]
+    html = conversation_html(transcript({"utterances": spoken}))
+    assert 2 <= html.count("position:absolute;left:") <= MOST_SPANS + 2
+    assert len(html) < 300_000
+
+
+def test_a_word_without_end() -> None:
+    """One line longer than all that is kept is cut, and says so; the lines after it are counted."""
+    spoken = [{"text": "x" * (MOST_CHARACTERS + 1), "start": 0, "end": 1}, {"text": "Bye.", "start": 1, "end": 2}]
+    html = conversation_html(transcript({"utterances": spoken}))
+    assert len(html) < MOST_CHARACTERS + 5_000
+    text = Reader(html).text
+    assert "whole in .utterances" in text
+    assert "1 more line, in" in text
+
+
+def test_a_conversation_as_plain_text() -> None:
+    """A console shows what it is, who spoke, and how it begins, in lines that fit, and no character is a command."""
+    spoken = [
+        {"speakerId": str(n % 2), "start": n, "end": n + 1, "text": f"Line {n}. " + "\x1b[2J\u202e" + "long " * 50}
+        for n in range(40)
+    ]
+    call = transcript({"utterances": spoken}, recording="call\x1b.wav")
+    text, _ = conversation_bundle(call)
+    lines = text["text/plain"].splitlines()
+    assert lines[0].startswith("call?.wav · 0:40 · ")
+    assert lines[1].startswith("  Speaker 0: 50% of the talk, 0:20")
+    assert "0:00  Speaker 0: Line 0." in text["text/plain"]
+    assert lines[-1] == "  … and 28 more, in .utterances"
+    assert max(map(len, lines)) <= 100
+    assert all(line.isprintable() for line in lines)
 
 
 @pytest.mark.parametrize("kind", [interaction, transcript])
@@ -133,9 +219,9 @@ def test_hostile_texts_in_a_conversation(kind: Any) -> None:
 def test_empty_conversations(response: Any) -> None:
     """Answers that hold next to nothing are shown all the same, without a NaN in sight."""
     for result in (interaction(response), transcript(response)):
-        text = Reader(conversation_html(result)).text
-        assert "call.wav" in text
-        assert not any(word in text for word in ("nan", "NaN", "<NA>", "None"))
+        for text in (Reader(conversation_html(result)).text, conversation_text(result)):
+            assert "call.wav" in text
+            assert not any(word in text for word in ("nan", "NaN", "<NA>", "None"))
 
 
 def test_silence_is_said() -> None:
@@ -209,86 +295,6 @@ def a_job(portal: Portal, **fields: Any) -> Job[Any]:
     return Job(JobRecord(**{**defaults, **fields}), SessionDesk(portal, JobBook()))
 
 
-def test_a_job_under_way(portal: Portal) -> None:
-    """A person sees what is asked of which recording, and how far it is."""
-    job = a_job(portal)
-    assert "%" not in Reader(job_html(job)).text
-    job.advance(0.4)
-    assert "width:40%" in job_html(job)
-    text = Reader(job_html(job)).text
-    assert all(part in text for part in ("submitted", "call.wav", "analyze", "k-1"))
-
-
-def test_a_job_that_ended(portal: Portal) -> None:
-    """A success says how long it took; an error says what is wrong and what to do."""
-    begun = now()
-    done = a_job(portal, state=JobState.SUCCEEDED, created=begun, ended=begun + timedelta(seconds=12.5))
-    assert "Took 12.5 s." in Reader(job_html(done)).text
-    failed = a_job(portal)
-    failed.fail(SessionClosedError("The session was closed.", "Connect again."))
-    text = Reader(job_html(failed)).text
-    assert all(part in text for part in ("unfinished", "The session was closed.", "Connect again."))
-
-
-def test_hostile_texts_in_a_job(portal: Portal) -> None:
-    """Neither a file's name nor a provider's error nor its id can be more than text."""
-    job = a_job(portal, recording=HOSTILE, job_id=HOSTILE)
-    job.fail(BadRequestError(HOSTILE, HOSTILE))
-    assert Reader(job_html(job)).text.count("<script>") == 4
-
-
-def test_a_job_in_every_form(portal: Portal) -> None:
-    """Text, HTML, and while it is under way a live widget; an ended job needs none."""
-    job = a_job(portal)
-    bundle, _ = job_bundle(job)
-    assert bundle["text/plain"] == repr(job)
-    assert bundle["text/html"] == job_html(job)
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    ended, _ = job_bundle(a_job(portal, state=JobState.SUCCEEDED, ended=now()))
-    assert sorted(ended) == ["text/html", "text/plain"]
-
-
-def test_a_live_widget_follows_its_job(portal: Portal) -> None:
-    """What the widget shows changes with the job, from whatever thread, until it is over."""
-    job = a_job(portal)
-    bundle, _ = job_bundle(job)
-    widget = _instances[bundle["application/vnd.jupyter.widget-view+json"]["model_id"]]
-    assert "submitted" in widget.value
-    record = job.record
-    fields = {name: getattr(record, name) for name in record.__slots__}
-    ended = JobRecord(**{**fields, "state": JobState.FAILED, "ended": now(), "error": {"problem": "No."}})
-    portal.call(update, job, ended)
-    assert "failed" in widget.value
-    assert "No." in widget.value
-
-
-def test_a_batch_under_way(portal: Portal) -> None:
-    """One bar with counts, the failures by name, live until it is over; hostile names stay text."""
-    jobs = [a_job(portal, key="k-1"), a_job(portal, key="k-2", recording=HOSTILE)]
-    batch = Batch(lambda _: jobs[0], total=4)
-    for job in jobs:
-        batch.feed("call.wav", job)
-    bundle, _ = batch_bundle(batch)
-    assert bundle["text/plain"] == "<Batch of 4: 2 waiting, 2 submitted>"
-    widget = _instances[bundle["application/vnd.jupyter.widget-view+json"]["model_id"]]
-    jobs[1].fail(BadRequestError(HOSTILE, "Do better."))
-    batch.finish()
-    text = Reader(batch_html(batch)).text
-    assert "1 of 2" in text
-    assert text.count("<script>") == 2
-    jobs[0].fail(SessionClosedError("Closed.", "Connect."))
-    deadline = time.monotonic() + 5
-    while "2 of 2" not in widget.value:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert sorted(batch_bundle(batch)[0]) == ["text/html", "text/plain"]
-
-
-async def update(job: Job[Any], record: JobRecord) -> None:
-    """A change that comes from the background."""
-    job.update(record)
-
-
 def test_every_repr_is_one_line(portal: Portal) -> None:
     """What a prompt shows of our things is one line, with nothing secret in it."""
     name = "a\nb\x1b[31m.wav"
@@ -315,3 +321,43 @@ def test_a_closed_session(tmp_path: Any) -> None:
     assert str(tmp_path / "<ledger>.db") in session_text(session)
     assert "<ledger>.db" in Reader(session_html(session)).text
     assert "embedded" in repr(session)
+
+
+class Shell:
+    """What `get_ipython()` gives, as far as views look at it: a terminal's has no kernel."""
+
+    def __init__(self, request: dict[str, Any] | None, last: bool = True) -> None:
+        if request is not None:
+            self.kernel = SimpleNamespace(_allow_stdin=last, get_parent=lambda _channel: request)
+
+
+LAB = {"deletedCells": [], "recordTiming": False, "cellId": "c"}
+
+
+@pytest.mark.parametrize(
+    ("shell", "form"),
+    [
+        (Shell({"content": {"allow_stdin": True}, "metadata": {}}), "beside"),
+        (Shell({"content": {"allow_stdin": True}, "metadata": LAB}), "in its place"),
+        (Shell({"content": {"allow_stdin": False}, "metadata": LAB}), "none"),
+        (Shell({"content": {}, "metadata": {}}), "beside"),
+        (Shell({"content": {}, "metadata": {}}, last=False), "none"),
+        (Shell(None), "none"),
+    ],
+    ids=["a front end", "JupyterLab", "nbclient", "a click", "a click that nobody made", "a terminal"],
+)
+def test_forms_for_each_front_end(shell: Shell, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A widget is made where somebody may use it; a notebook of JupyterLab keeps only what outlives the kernel."""
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    made: list[ipywidgets.Widget] = []
+
+    def widget() -> ipywidgets.Widget:
+        made.append(ipywidgets.HTML("live"))
+        return made[-1]
+
+    forms, _ = bundle("plain", "<b>saved</b>", widget)
+    assert forms["text/plain"] == "plain"
+    assert "<b>saved</b>" in forms["text/html"]
+    assert len(made) == (form != "none")
+    assert (WIDGET in forms) == (form == "beside")
+    assert ('id="aij-' in forms["text/html"]) == (form == "in its place")

@@ -1,0 +1,1 @@
+"""Exploring: many conversations as one, figures, SQL, and files for other programs."""

@@ -1,0 +1,64 @@
+"""Settings as a table: what is set, to what, and where that came from. Secrets are masked."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from aijupyter.config import Secret, Settings
+from aijupyter.media import shown_url
+from aijupyter.session.parts import shown_place
+from aijupyter.views.html import CARD, Markup, tag
+from aijupyter.views.widget import Bundle, bundle
+
+CELL = "text-align:left;vertical-align:top;padding:2px 18px 2px 0;border:0;background:none;white-space:normal"
+MASK = "***"
+DEFAULT = "default"
+_COLUMNS = ("setting", "value", "from")
+
+
+def settings_bundle(settings: Settings, **_kinds: object) -> Bundle:
+    """The settings as a table and as text."""
+    return bundle(settings_text(settings), settings_html(settings))
+
+
+def settings_rows(settings: Settings) -> list[tuple[str, str, str]]:
+    """Each setting's name, value (masked where it is secret, "" where there is none) and source."""
+    names = [one.name for one in fields(settings) if one.name != "sources"]
+    return [(name, _shown(name, getattr(settings, name)), settings.sources.get(name, DEFAULT)) for name in names]
+
+
+def settings_text(settings: Settings) -> str:
+    """The rows in aligned columns."""
+    rows = [_COLUMNS, *settings_rows(settings)]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return "\n".join(f"{name:<{first}}  {value:<{second}}  {source}".rstrip() for name, value, source in rows)
+
+
+def settings_html(settings: Settings) -> str:
+    """The rows as a card; what is not a default stands out."""
+    head = tag("tr", *(tag("th", name, scope="col", style=f"{CELL};opacity:0.7") for name in _COLUMNS))
+    rows = (_row(*row) for row in settings_rows(settings))
+    table = tag("table", tag("thead", head), tag("tbody", *rows), style="border:0;border-collapse:collapse;margin:0")
+    return tag("div", table, style=CARD)
+
+
+def _row(name: str, value: str, source: str) -> Markup:
+    quiet = ";opacity:0.7" if source == DEFAULT else ""
+    cells = (
+        tag("th", name, scope="row", style=f"{CELL};white-space:nowrap;font-weight:{400 if quiet else 600}{quiet}"),
+        tag("td", value, style=f"{CELL};font-family:monospace{quiet}"),
+        tag("td", source, style=f"{CELL}{quiet}"),
+    )
+    return tag("tr", *cells, style="background:none")
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if name == "ledger" and isinstance(value, Secret):
+        return shown_place(value)
+    if isinstance(value, Secret):
+        return MASK
+    if name == "public_url":
+        return "set"  # it leads to this very kernel, and outputs are passed on
+    return shown_url(value) if name == "server_url" and isinstance(value, str) else str(value)

@@ -97,9 +97,9 @@ class Ledger(Protocol):
     async def answer(self, key: str) -> bytes | None:
         """The body of the answer that ended the job."""
 
-    async def name_speakers(self, key: str, names: Mapping[str, str]) -> JobRecord:
-        """Keep the names that a person gave to a job's speakers, by their labels, in place of those before, and return
-        the job.
+    async def name_speakers(self, key: str, changes: Mapping[str, str | None]) -> JobRecord:
+        """Keep the names that a person gave to some of a job's speakers, by their labels, or with None take them back,
+        and return the job. The others keep theirs, also those that another session gives at the same moment.
 
         Other sessions on the same storage are told, as of any change; it is no step of the job's way. A label is kept
         as it is; of a name, what cannot be stored gets replacement characters. Raises JobNotFoundError.

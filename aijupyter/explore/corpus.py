@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -173,7 +174,8 @@ class Corpus:
         """
         utterances = self.utterances
         try:
-            found = utterances["text"].str.contains(text, regex=regex, case=case).fillna(value=False)
+            with warnings.catch_warnings(action="ignore", category=UserWarning):  # of groups, which do no harm here
+                found = utterances["text"].str.contains(text, regex=regex, case=case).fillna(value=False)
         except (re.error, ValueError) as error:  # pyarrow's are ValueErrors
             raise OptionError(
                 f"{text!r} is no regular expression: {error}.", "Mend it, or search without regex=True.", option="text"

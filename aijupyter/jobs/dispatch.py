@@ -56,7 +56,6 @@ class Dispatcher:
         self._settled = settled
         self._gave_up: Callable[[JobRecord], SessionClosedError] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._naming = asyncio.Lock()
 
     async def close(self) -> None:
         """Stop what is under way in the background."""
@@ -182,14 +181,13 @@ class Dispatcher:
 
     async def name_speakers(self, key: str, changes: Mapping[str, str | None]) -> None:
         """Give names to some of a job's speakers, or with None take them back. Raises JobNotFoundError, LedgerError."""
-        async with self._naming:  # or one of two at once would undo the other
-            record = await self._ledger.find(key)
-            if record is None:
-                raise JobNotFoundError(
-                    f"Job {key} was forgotten, so nobody keeps the names of its speakers.", "Ask again.", job_id=key
-                )
-            names = {label: name for label, name in {**record.names, **changes}.items() if name}
-            self.take_over(await self._ledger.name_speakers(record.key, names))
+        try:
+            record = await self._ledger.name_speakers(key, changes)
+        except JobNotFoundError:
+            raise JobNotFoundError(
+                f"Job {key} was forgotten, so nobody keeps the names of its speakers.", "Ask again.", job_id=key
+            ) from None
+        self.take_over(record)
 
     async def expire(self, key: str, error: AIJupyterError) -> None:
         """End a job whose answer will not come."""

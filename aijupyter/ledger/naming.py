@@ -12,13 +12,15 @@ from aijupyter.ledger.rows import dump_names, dump_time, readable, storable
 from aijupyter.models import JobRecord, now
 
 
-def name_speakers(db: Database, key: str, names: Mapping[str, str]) -> JobRecord:
-    """Keep these names, and have watchers on other ledgers told."""
+def name_speakers(db: Database, key: str, changes: Mapping[str, str | None]) -> JobRecord:
+    """Keep these names beside those of the others, and have watchers on other ledgers told."""
     found = journal.read(db, "key = ?", (key,), change=True) if storable(key) else []
     if not found:
         raise JobNotFoundError(f"The ledger holds no job {key}.", "ai.jobs() lists those it holds.", job_id=key)
-    record = replace(found[0].record, names={label: readable(name) for label, name in names.items()})
-    if record.names != found[0].record.names:
+    before = found[0].record
+    names = {label: readable(name) for label, name in {**before.names, **changes}.items() if name is not None}
+    record = replace(before, names=names)
+    if record.names != before.names:
         db.do("UPDATE jobs SET names = ? WHERE key = ?", (dump_names(record.names), key))
         _leave_word(db, key)
     return record

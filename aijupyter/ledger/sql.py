@@ -156,8 +156,8 @@ class SQLLedger:
         body: bytes | None = await self._do(Kind.READ, deliveries.answer, key)
         return body
 
-    async def name_speakers(self, key: str, names: Mapping[str, str]) -> JobRecord:
-        record: JobRecord = await self._do(Kind.WRITE, naming.name_speakers, key, names)
+    async def name_speakers(self, key: str, changes: Mapping[str, str | None]) -> JobRecord:
+        record: JobRecord = await self._do(Kind.WRITE, naming.name_speakers, key, changes)
         return self._remember(record)
 
     async def history(self, key: str) -> Sequence[Transition]:

@@ -114,7 +114,7 @@ def _paths(text: str, *, sounds: bool) -> list[str]:
             found = [entry for entry in entries if entry.name.startswith(name) and (name or entry.name[0] != ".")]
             folders = [f"{entry.name}/" for entry in found if entry.is_dir()]
             files = [entry.name for entry in found if not entry.is_dir()]
-    except OSError:
+    except (OSError, ValueError):  # a NUL is of no path
         return []
     heard = [file for file in files if file.lower().endswith(_SOUND)] if sounds else files
     start = text[: len(text) - len(name)]

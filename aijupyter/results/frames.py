@@ -7,13 +7,15 @@ or NA); a frame always has all of its columns.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+MOST = 1e30
+"""Numbers from here on are missing: what is computed with them, such as milliseconds or sums, would not be finite."""
 
 MOST_WHOLE = 2.0**63
 """Numbers from here on are of no whole column: they are missing there."""
@@ -149,14 +151,14 @@ def any_names_speaker(items: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def number(value: Any) -> float | None:
-    """A finite number, also from text; None for anything else."""
+    """A number, also from text; None for anything else, for what is not finite, and from MOST on."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         read = float(value)
     except (ValueError, OverflowError):
         return None
-    return read if math.isfinite(read) else None
+    return read if abs(read) < MOST else None  # NaN is not
 
 
 def text(value: Any) -> str | None:
@@ -236,7 +238,7 @@ def _clean_numbers(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64
         numbers = np.array(values, dtype="float64")
     except OverflowError:
         return None
-    numbers[np.isinf(numbers)] = np.nan
+    numbers[~(np.abs(numbers) < MOST)] = np.nan
     return numbers
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,23 @@ def test_two_sessions_name_speakers(double: ProviderDouble, wav: Path) -> None:
         assert told == [{"0": "Agent"}]
         theirs.name_speakers({"1": "Ann"})
         until(lambda: mine.names == {"0": "Agent", "1": "Ann"})
+
+
+def test_two_sessions_name_at_once(double: ProviderDouble, wav: Path) -> None:
+    """Neither undoes what the other names at the same moment, before it has heard of it."""
+    double.plan.response = {"utterances": [{"speakerId": f"{number}", "text": "x"} for number in range(40)]}
+    with aijupyter.connect(**double.credentials) as one, aijupyter.connect(**double.credentials) as two:
+        calls = [session.transcribe(wav).result(timeout=10) for session in (one, two)]
+        with ThreadPoolExecutor(2) as both:
+            for number in range(0, 40, 2):
+                named = [
+                    both.submit(call.name_speakers, {f"{label}": f"P{label}"})
+                    for label, call in enumerate(calls, number)
+                ]
+                for each in named:
+                    each.result(timeout=10)
+        for call in calls:
+            until(lambda call=call: call.names == {f"{number}": f"P{number}" for number in range(40)})
 
 
 async def test_names_from_many_threads(ai: Session, double: ProviderDouble, wav: Path) -> None:

@@ -112,6 +112,7 @@ NONSENSE: list[Any] = [
     {},
     {"utterances": None, "words": 3, "transcript": ["x"], "confidence": "high"},
     {"utterances": [None, 3, {}, {"start": "soon", "end": {}, "text": 5, "speakerId": ["x"], "wordTimings": 3}]},
+    {"utterances": [{"start": 10**400, "end": 1e308}, {"start": -1e308, "end": 1e308, "text": "x", "speakerId": 1}]},
     {"utterances": [{"start": 10**400, "end": 1e308, "text": True, "confidence": "nan", "wordTimings": [{}, None]}]},
     {"words": [{"word": None}, {"word": 3}, {"start": "1.5", "word": "a."}]},
     {"utteranceInsights": {"a": 1}, "speakerInsights": [], "conversationalInsights": "none"},

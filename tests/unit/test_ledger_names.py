@@ -38,19 +38,23 @@ async def told(heard: list[list[str]], key: str = "k-1") -> None:
 
 
 async def test_names_are_kept(ledger: Ledger, storage: Storage) -> None:
-    """Beside all that was known, in place of the names before, for the next ledger too."""
+    """Beside all that was known and the other names, until they are taken back; for the next ledger too."""
     await ledger.add(record(source=SOURCE))
     await ledger.accept(delivery(jobId="p-1"))
     before = await found(ledger)
     assert (before.names, before.source) == ({}, SOURCE)
     assert (await ledger.name_speakers("k-1", {"0": "Agent"})).names == {"0": "Agent"}
     named = await ledger.name_speakers("k-1", {"1": "Grüß Gott 🙂"})
+    assert named.names == {"0": "Agent", "1": "Grüß Gott 🙂"}
+    assert (await ledger.name_speakers("k-1", {"0": "Ann"})).names == {"0": "Ann", "1": "Grüß Gott 🙂"}
+    named = await ledger.name_speakers("k-1", {"0": None})
     assert named.names == {"1": "Grüß Gott 🙂"}
     await ledger.close()
     again = storage.make()
     await again.open()
     assert await found(again, "p-1") == named
-    assert (await again.name_speakers("k-1", {})) == before
+    assert (await again.name_speakers("k-1", {})) == named
+    assert (await again.name_speakers("k-1", {"1": None})) == before
     await again.close()
 
 

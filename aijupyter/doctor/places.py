@@ -9,6 +9,7 @@ import shutil
 import socket
 import threading
 from contextlib import closing
+from glob import escape
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -148,12 +149,18 @@ def _unknown() -> Finding:
 
 
 def _other_engine(engine: str) -> Finding:
-    module = engine.partition(":")[0]
-    known = importlib.util.find_spec(module) is not None if ":" in engine else engine in _engines()
-    if not known:
+    if not (_is_module(engine.partition(":")[0]) if ":" in engine else engine in _engines()):
         mend = f"Installed are: {', '.join(sorted(_engines()))}. Set AIJUPYTER_ENGINE to one, or to module:attribute."
         return wrong(f"There is no engine {engine!r}.", mend)
     return fine(f"The engine {engine} is installed.")
+
+
+def _is_module(name: str) -> bool:
+    """Whether there is such a module. Those that it lies in are imported for that, and may not be there."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
 
 
 def _engines() -> set[str]:
@@ -162,7 +169,7 @@ def _engines() -> set[str]:
 
 def _models(model: str) -> Finding:
     """Whether the models are on the disk already."""
-    folder = Path(model).expanduser()
+    folder = _home(model)
     is_path = folder.is_absolute() or model.startswith(("~", ".")) or folder.is_dir()
     if is_path and not (folder / "model.bin").is_file():
         mend = "Set AIJUPYTER_MODEL to a model's name, such as tiny.en, or to a folder with CTranslate2's files."
@@ -183,10 +190,15 @@ def _speech_model(model: str, cache: Path) -> bool:
     """Whether a model lies in our cache or in that of the hub. Looks at names only: asking the hub's client is slow."""
     if (cache / f"whisper-{model.replace('/', '--')}" / "model.bin").is_file():
         return True
-    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+    home = _home(os.environ.get("HF_HOME") or "~/.cache/huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    name = model.replace("/", "--") if "/" in model else f"*whisper-{model.removeprefix('distil-')}"
+    literal = escape(model)
+    name = literal.replace("/", "--") if "/" in model else f"*whisper-{literal.removeprefix('distil-')}"
     return any(hub.glob(f"models--{name}/snapshots/*/model.bin"))
+
+
+def _home(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # unlike Path's it leaves an unknown user's name as it is
 
 
 def _opened(place: Path | Secret) -> str:

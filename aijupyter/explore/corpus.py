@@ -30,6 +30,7 @@ CONVERSATIONS = frozenset({Operation.TRANSCRIBE, Operation.ANALYZE})
 TABLES = ("recordings", *SCHEMAS)
 COLUMNS = {"recordings": RECORDING_COLUMNS, **{name: columns_of(name) for name in SCHEMAS}}
 ID_COLUMNS = ("key", "id", "job")
+COPIES = int(pd.__version__.partition(".")[0]) < 3  # noqa: PLR2004  # from pandas 3 on a change copies
 
 Find = Callable[[str], Job[Any] | None]
 
@@ -164,7 +165,7 @@ class Corpus:
         missing = [name for name in wanted if name not in self._frames]
         if missing:
             self._make(missing)
-        return {name: self._frames[name].copy(deep=False) for name in wanted}
+        return {name: self._frames[name].copy(deep=COPIES) for name in wanted}
 
     def search(self, text: str, *, regex: bool = False, case: bool = False) -> pd.DataFrame:
         """The utterances that hold a text: job, recording, utterance, start, end, speaker, text.
@@ -343,31 +344,40 @@ def _of_rows(rows: pd.DataFrame, find: Find) -> Iterator[Member | LeftOut]:
             yield LeftOut(str(row.get("id", job_id)), recording, f"it is {row['state']}")
             continue
         job = find(job_id)
-        yield LeftOut(job_id, recording, "the ledger does not hold it") if job is None else _of_handle(job)
+        yield LeftOut(job_id, recording, "the ledger does not hold it") if job is None else _of_handle(job, find)
 
 
 def _of_id(job_id: str, find: Find) -> Member | LeftOut:
     job = find(job_id)
     if job is None:
         raise JobNotFoundError(f"The ledger holds no job {job_id!r}.", "ai.jobs() lists those it holds.", job_id=job_id)
-    return _of_handle(job)
+    return _of_handle(job, find)
 
 
 def _of_job(job: Job[Any], find: Find) -> Member | LeftOut:
-    """A person's handle keeps its answer once that is read, so a handle of our own is used."""
+    """A person's handle keeps its answer once that is read, so handles of our own are used."""
     if job.state is not JobState.SUCCEEDED:
-        return _of_handle(job)
+        return _of_handle(job, find)
     ours = find(job.key)
-    return LeftOut(job.id, job.recording, "it was forgotten") if ours is None else _of_handle(ours)
+    return LeftOut(job.id, job.recording, "it was forgotten") if ours is None else _of_handle(ours, find)
 
 
-def _of_handle(job: Job[Any]) -> Member | LeftOut:
+def _of_handle(job: Job[Any], find: Find) -> Member | LeftOut:
     if job.state is not JobState.SUCCEEDED:
         why = f": {job.error.problem}" if job.error else ""
         return LeftOut(job.id, job.recording, f"it is {job.state}{why}")
     if job.operation not in CONVERSATIONS:
         return LeftOut(job.id, job.recording, f"{job.operation} gives no conversation")
-    return Member(job.id, job.key, job.recording, job.operation, job.created, partial(job.result, 0))
+    return Member(job.id, job.key, job.recording, job.operation, job.created, partial(_read, job.key, find))
+
+
+def _read(key: str, find: Find) -> Result:
+    """The result by a handle of that moment, which knows the names that were given since."""
+    job = find(key)
+    if job is None:
+        raise JobNotFoundError(f"Job {key} was forgotten.", "Ask again.", job_id=key)
+    result: Result = job.result(0)
+    return result
 
 
 def _of_result(result: Result) -> Member | LeftOut:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from aijupyter.explore.drawing import clock
 from aijupyter.explore.overview import NAMES_OF_SUMMARIES, facts
 from aijupyter.explore.subtitles import plain, speaker_name
+from aijupyter.palette import clock
 
 if TYPE_CHECKING:
     from aijupyter.results.transcript import Transcript

@@ -9,28 +9,10 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from aijupyter.palette import SPEAKER_COLOURS, emotion_colour
 from aijupyter.results.frames import SCALES
 
-SPEAKER_COLOURS = ("#3b7dd8", "#d9730d", "#2e9e6b", "#a855c7", "#c9405b", "#5f7a8a")
-"""The player's, in the order in which speakers appear."""
 NOBODY_COLOUR = "#9aa0a6"
-EMOTION_COLOURS = {
-    "Anger": "#d64550",
-    "Disgust": "#8a8f2a",
-    "Fear": "#8a63c9",
-    "Frustration": "#d9730d",
-    "Sadness": "#4a7fb5",
-    "Sad": "#4a7fb5",
-    "Neutral": "#c4c8cc",
-    "Surprise": "#b57edc",
-    "Anticipation": "#c9a227",
-    "Trust": "#2f9c95",
-    "Excitement": "#7fb53a",
-    "Excited": "#7fb53a",
-    "Happy": "#37a862",
-    "Joy": "#37a862",
-}
-UNKNOWN_EMOTION_COLOUR = "#8a8f98"
 NOBODY = "unknown"
 
 LOOK_ALIKES = {ord("<"): "\u2039", ord(">"): "\u203a"}
@@ -99,7 +81,7 @@ def speaker_colours(shown_as: Sequence[str]) -> list[str]:
 
 def emotion_colours(emotions: Iterable[str]) -> list[str]:
     """A colour for each emotion; grey for one that nobody knows."""
-    return [EMOTION_COLOURS.get(emotion, UNKNOWN_EMOTION_COLOUR) for emotion in emotions]
+    return [emotion_colour(emotion) for emotion in emotions]
 
 
 def felt(emotions: pd.Series[Any]) -> list[str]:
@@ -107,15 +89,6 @@ def felt(emotions: pd.Series[Any]) -> list[str]:
     order = SCALES["emotion"]
     found = {str(emotion) for emotion in emotions.dropna().unique()}
     return [*(emotion for emotion in order if emotion in found), *sorted(found.difference(order))]
-
-
-def clock(seconds: float | None) -> str:
-    """m:ss or h:mm:ss; a dash where there is none."""
-    if seconds is None or not math.isfinite(seconds):
-        return "-"
-    minutes, second = divmod(max(0, int(seconds)), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def time_ticks(until: float) -> list[int]:

@@ -31,7 +31,7 @@ def write_text(text: str, path: File | None) -> str | None:
     """The text where there is no path; else it is written there, as UTF-8, and None."""
     if path is None:
         return text
-    _write(Path(path).expanduser(), text.encode("utf-8", "replace"), follow=True)
+    _write(_place(path), text.encode("utf-8", "replace"), follow=True)
     return None
 
 
@@ -45,7 +45,7 @@ def write_parquet(frame: pd.DataFrame, path: File | None) -> bytes | None:
     data = _parquet(frame)
     if path is None:
         return data
-    _write(Path(path).expanduser(), data, follow=True)
+    _write(_place(path), data, follow=True)
     return None
 
 
@@ -119,12 +119,22 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _folder(folder: File) -> Path:
-    place = Path(folder).expanduser()
+    place = _place(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise OptionError(f"{place} is a file.", "Give a folder, or a new name.", option="folder") from None
+    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+        said = f"The folder {place} cannot be made: {error.strerror}."
+        raise OptionError(said, "Name another place.", option="folder") from None
     return place
+
+
+def _place(path: File) -> Path:
+    name = os.path.expanduser(path)  # noqa: PTH111  # unlike Path's it leaves an unknown user's name as it is
+    if "\0" in name:
+        raise OptionError(f"{name!r} is no path: there is a NUL in it.", "Name another place.", option="path")
+    return Path(name)
 
 
 def _write(path: Path, data: bytes, *, follow: bool = False) -> None:
@@ -139,6 +149,10 @@ def _write(path: Path, data: bytes, *, follow: bool = False) -> None:
         with beside.open("xb") as file:
             file.write(data)
         beside.replace(target)
+    except PermissionError:
+        beside.unlink(missing_ok=True)
+        said = f"{target.parent} may not be written to."
+        raise OptionError(said, "Name another place, or change its permissions.", option="path") from None
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

@@ -11,7 +11,6 @@ from aijupyter.errors import OptionError
 from aijupyter.explore.drawing import (
     MOST_IN_TOOLTIP,
     NOBODY,
-    clock,
     emotion_colours,
     felt,
     shown,
@@ -22,6 +21,7 @@ from aijupyter.explore.drawing import (
 )
 from aijupyter.explore.extras import extra
 from aijupyter.explore.lines import MANY_LINES, drawable, paced, rows_of, smoothed, windowed
+from aijupyter.palette import clock
 
 if TYPE_CHECKING:
     from aijupyter.explore.charts import Figure, LayerFigure

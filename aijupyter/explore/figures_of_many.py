@@ -11,7 +11,6 @@ from aijupyter.errors import OptionError
 from aijupyter.explore.drawing import (
     MOST_IN_LABEL,
     NOBODY,
-    clock,
     felt,
     labels,
     shown,
@@ -33,6 +32,7 @@ from aijupyter.explore.figures import (
 )
 from aijupyter.explore.lines import merged, rows_of, sliced
 from aijupyter.explore.overview import seconds_of, side_of
+from aijupyter.palette import clock
 
 if TYPE_CHECKING:
     from aijupyter.explore.charts import Figure, LayerFigure

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aijupyter.explore.drawing import MOST_IN_LABEL, MOST_IN_TOOLTIP, NOBODY, clock, shown
+from aijupyter.explore.drawing import MOST_IN_LABEL, MOST_IN_TOOLTIP, NOBODY, shown
 from aijupyter.explore.overview import seconds_of
+from aijupyter.palette import clock
 
 MANY_LINES = 1500
 MOST_IN_TOOLTIP_OF_MANY = 80

@@ -62,7 +62,7 @@ def pile(name: str, parts: Sequence[Part]) -> pd.DataFrame:
 
 
 def _repeated(values: Iterable[str], counts: Sequence[int]) -> Any:
-    return pd.array(list(values), dtype="string").repeat(counts)
+    return column("string", list(values)).repeat(counts)
 
 
 def _piled(heading: str, dtype: str, frames: Sequence[pd.DataFrame]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import escape, has_magic, iglob
 from itertools import islice
 from pathlib import Path
@@ -18,11 +18,14 @@ MOST_FILES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line and the recordings that it names; `pattern` finds exactly these, and is "" where no pattern does."""
+    """A line and the recordings that it names; `pattern` finds exactly these, and is "" where no pattern does.
 
-    text: str
+    What may be an address with a token in it is not in the repr.
+    """
+
+    text: str = field(repr=False)
     pattern: str
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Found:
     """
 
     lines: tuple[Line, ...] = ()
-    sources: tuple[str, ...] = ()
+    sources: tuple[str, ...] = field(default=(), repr=False)
     size: int = 0
     left_out: int = 0
     problems: tuple[MediaError, ...] = ()

@@ -9,8 +9,9 @@ import traitlets
 
 from aijupyter.jobs import Batch, Job
 from aijupyter.models import JobState, now
+from aijupyter.palette import clock
 from aijupyter.views.card import Below, Card, Message, Pace, result_widget, state_word, told_error, tone
-from aijupyter.views.html import CARD, QUIET, bar, clock, tag
+from aijupyter.views.html import CARD, QUIET, bar, tag
 from aijupyter.views.job import job_widget
 from aijupyter.views.widget import Bundle, bundle, static
 

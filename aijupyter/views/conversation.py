@@ -12,10 +12,11 @@ from typing import Any
 
 import pandas as pd
 
+from aijupyter.palette import SPEAKER_COLOURS, clock, emotion_colour
 from aijupyter.results.interaction import Interaction
 from aijupyter.results.transcript import Transcript
 from aijupyter.views import glance
-from aijupyter.views.html import CARD, CHIP, QUIET, SPEAKER_COLOURS, Markup, clock, tag
+from aijupyter.views.html import CARD, CHIP, QUIET, Markup, tag
 from aijupyter.views.plain import conversation_text
 from aijupyter.views.widget import Bundle, bundle
 
@@ -27,20 +28,7 @@ MOST_QUESTIONS = 12
 MOST_SPEAKERS = 12
 
 _LANE = "position:relative;height:12px;border-radius:3px;overflow:hidden;background:rgba(128,128,128,0.16)"
-_FEELINGS = {
-    "anger": "#d64550",
-    "anticipation": "#c9a227",
-    "disgust": "#8a8f2a",
-    "excited": "#7fb53a",
-    "fear": "#8a63c9",
-    "frustration": "#d9730d",
-    "joy": "#37a862",
-    "sadness": "#4a7fb5",
-    "surprise": "#b57edc",
-    "trust": "#2f9c95",
-}
 """The player's colours, of which the browser's half keeps its own copy."""
-_UNHEARD_OF = "#8a8f98"
 _TITLES = {
     "AbstractiveSummaryShort": "In short",
     "AbstractiveSummaryLong": "Summary",
@@ -137,18 +125,14 @@ def _moods_and_ticks(result: Transcript) -> list[Markup]:
     ticks = tag("div", clock(0), middle, last, style=f"position:relative;{QUIET}")
     if not moods:
         return [ticks]
-    drawn = [_span(span, _feeling(name), str(name)) for name, spans in moods.items() for span in spans]
+    drawn = [_span(span, emotion_colour(name), str(name)) for name, spans in moods.items() for span in spans]
     named = [
-        tag("span", f"{name} {share:.0%}", style=f"color:{_feeling(name)};margin-right:10px")
+        tag("span", f"{name} {share:.0%}", style=f"color:{emotion_colour(name)};margin-right:10px")
         for name, share in shares.items()
         if name in moods
     ]
     thin = tag("div", *drawn, style=f"{_LANE.replace('12px', '5px')};margin-top:8px")
     return [thin, ticks, tag("div", "Felt: ", *named[:MOST_CHIPS], style="font-size:12px")]
-
-
-def _feeling(name: Any) -> str:
-    return _FEELINGS.get(str(name).lower(), _UNHEARD_OF)
 
 
 def _section(title: str, *content: object) -> Markup:
@@ -230,4 +214,4 @@ def _felt(line: dict[Any, Any]) -> Iterator[object]:
     emotion = line.get("emotion")
     if emotion is not None and not pd.isna(emotion) and emotion != "Neutral":
         yield " "
-        yield tag("small", emotion, style=f"color:{_feeling(emotion)}")
+        yield tag("small", emotion, style=f"color:{emotion_colour(emotion)}")

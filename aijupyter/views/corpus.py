@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from aijupyter.explore.corpus import Corpus
-from aijupyter.explore.drawing import EMOTION_COLOURS, shown
-from aijupyter.views.html import CARD, QUIET, Markup, bar, clock, tag
+from aijupyter.explore.drawing import shown
+from aijupyter.palette import clock, emotion_colour
+from aijupyter.views.html import CARD, QUIET, Markup, bar, tag
 from aijupyter.views.widget import Bundle, bundle
 
 MOST_ROWS = 20
@@ -75,7 +76,7 @@ def _row(row: Row, *, felt: bool) -> Markup:
         tag("td", *_talk(row), style=CELL),
     ]
     if felt:
-        dot = f"color:{EMOTION_COLOURS.get(_feeling(row), 'gray')}"
+        dot = f"color:{emotion_colour(_feeling(row))}"
         said = [tag("span", "● ", style=dot), _feeling(row)] if _feeling(row) else []
         cells.append(tag("td", *said, style=CELL))
         cells.append(tag("td", *_share(row["unpleasant"], UNPLEASANT), style=CELL))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from aijupyter.palette import clock
 from aijupyter.results.interaction import Interaction
 from aijupyter.results.transcript import Transcript
-from aijupyter.views.html import clock
 
 Span = tuple[float, float]
 """From where to where on the timeline, in percent of the conversation."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
-from typing import Any
 
 # Every number has its leading 0, or JupyterLab's sanitizer takes the style away; so `anywhere` has its forerunner.
 CARD = (
@@ -17,7 +16,8 @@ CHIP = (
     "display:inline-block;border-radius:10px;padding:0 8px;margin:2px 4px 2px 0;font-size:12px;"
     "background:rgba(128,128,128,0.16)"
 )
-SPEAKER_COLOURS = ("#3b7dd8", "#d9730d", "#2e9e6b", "#a855c7", "#c9405b", "#5f7a8a")
+STEERING = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\ufeff]")
+"""Control characters and overrides of direction; static/common.js has the same."""
 
 
 class Markup(str):
@@ -34,8 +34,13 @@ def tag(name: str, *content: object, style: str = "", **attributes: str) -> Mark
 
 
 def join(parts: Iterable[object]) -> Markup:
-    """Several pieces in a row, those that are no Markup escaped."""
-    return Markup("".join(part if isinstance(part, Markup) else escape(str(part)) for part in parts))
+    """Several pieces in a row; what is no Markup is escaped, and what could steer the layout made visible."""
+    return Markup("".join(part if isinstance(part, Markup) else escape(harmless(str(part))) for part in parts))
+
+
+def harmless(text: str) -> str:
+    """The text with a sign in the place of each character that would rather act than be seen."""
+    return STEERING.sub("\ufffd", text)
 
 
 def bar(share: float, colour: str, width: str = "120px") -> Markup:
@@ -44,12 +49,3 @@ def bar(share: float, colour: str, width: str = "120px") -> Markup:
     filled = tag("div", style=f"width:{percent:.0f}%;height:100%;border-radius:4px;background:{colour}")
     frame = f"display:inline-block;vertical-align:middle;width:{width};height:8px;border-radius:4px"
     return tag("div", filled, style=f"{frame};background:rgba(128,128,128,0.2)")
-
-
-def clock(seconds: Any) -> str:
-    """Seconds as m:ss or h:mm:ss; a dash where there are none."""
-    if seconds is None or seconds != seconds or math.isinf(seconds):  # noqa: PLR0124  # NaN
-        return "-"
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

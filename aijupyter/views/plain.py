@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from aijupyter.errors import printable
+from aijupyter.palette import clock
 from aijupyter.results.interaction import Interaction
 from aijupyter.results.transcript import Transcript
 from aijupyter.views import glance
-from aijupyter.views.html import clock
 
 FIRST_LINES = 12
 WIDTH = 100

@@ -32,7 +32,7 @@ RESTART = """async () => {
   const context = window.jupyterapp.shell.currentWidget.context.sessionContext;
   await context.restartKernel();
 }"""
-LABS_OWN = ("Failed to load resource",)
+LABS_OWN = ("Failed to load resource", "debugger state")
 """What Lab itself complains of, with us or without: settings and icons that are not there."""
 ALL_RUN = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.model.cells;

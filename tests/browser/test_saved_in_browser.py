@@ -61,6 +61,9 @@ def test_nbconvert_shows_the_conversation_offline(
     assert "There is no file nowhere.wav." in shown
     assert "2 of 2" in shown
     assert offline.locator("table.dataframe").count() >= 2
+    figures = offline.locator("img[src^='data:image/svg'], .jp-RenderedSVG svg, .output_svg svg")
+    assert figures.count() == 2
+    assert all(box and box["width"] > 200 for box in (figure.bounding_box() for figure in figures.all()))
     cards = offline.locator("div[style*='max-width:860px']")
     widths = [
         (card.evaluate("card => card.scrollWidth"), card.evaluate("card => card.clientWidth")) for card in cards.all()

@@ -123,6 +123,19 @@ def test_two_sessions_name_speakers(double: ProviderDouble, wav: Path) -> None:
         until(lambda: mine.names == {"0": "Agent", "1": "Ann"})
 
 
+def test_a_corpus_knows_names_given_since(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """A speaker that is named by a result of a corpus has that name in what the corpus reads from then on."""
+    double.plan.response = SPOKEN
+    key = ai.transcribe(wav).result(timeout=10).key
+    corpus = ai.corpus()
+    corpus[key].name_speakers({"0": "Agent"})
+    assert corpus[key].names == {"0": "Agent"}
+    assert corpus.speakers["speaker"].tolist() == ["Agent", "1"]
+    ai.forget(key)
+    with pytest.raises(errors.JobNotFoundError):
+        corpus[key]
+
+
 def test_two_sessions_name_at_once(double: ProviderDouble, wav: Path) -> None:
     """Neither undoes what the other names at the same moment, before it has heard of it."""
     double.plan.response = {"utterances": [{"speakerId": f"{number}", "text": "x"} for number in range(40)]}

@@ -18,6 +18,17 @@ LIVE_URL = re.compile(r"https?://(127\.0\.0\.1|localhost|[\w-]+\.ngrok)[^\s\"'<]
 pytestmark = pytest.mark.models
 
 
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all notebooks, so that each recording is analysed once."""
+    return tmp_path_factory.mktemp("ledger") / "ledger.db"
+
+
+@pytest.fixture(autouse=True)
+def _shared(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIJUPYTER_LEDGER", str(ledger))
+
+
 @cache
 def executed(path: Path) -> Any:
     """The notebook after a run of all its cells in a fresh kernel; each is run once for all tests."""

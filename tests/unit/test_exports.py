@@ -241,6 +241,12 @@ def test_where_a_file_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OptionError, match="is a file"):
         gather([call], lambda _: None).to_csv(tmp_path / "file")
+    with pytest.raises(OptionError, match="cannot be made"):
+        gather([call], lambda _: None).to_csv(tmp_path / "file" / "folder")
+    with pytest.raises(OptionError, match="no folder"):
+        call.to_srt("~nosuch/x.srt")
+    with pytest.raises(OptionError, match="NUL"):
+        call.to_srt("x\0.srt")
 
 
 def test_a_link_is_written_through(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from calls import HOSTILE, LINES, analysis, interaction, transcript
 
 from aijupyter.errors import OptionError
 from aijupyter.explore.corpus import gather
-from aijupyter.explore.drawing import EMOTION_COLOURS, SPEAKER_COLOURS, labels, shown, time_ticks
+from aijupyter.explore.drawing import labels, shown, time_ticks
 from aijupyter.explore.figures import NAMES
+from aijupyter.palette import EMOTION_COLOURS, SPEAKER_COLOURS
 from aijupyter.results import Interaction
 from aijupyter.results.frames import SCALES
 from aijupyter.views.widget import static
@@ -190,11 +191,16 @@ def test_figures_are_found() -> None:
 
 
 def test_colours_are_the_players() -> None:
-    """A speaker has the same colour in a figure as in the player, and every emotion on the scale has one."""
+    """A speaker and a feeling have the same colour in a figure as in the player, where what is neutral lets the ground
+    show through; every emotion on the scale has one.
+    """
     theme = static("theme.css")
     for place, colour in enumerate(SPEAKER_COLOURS):
         assert f"--aij-speaker-{place}: {colour};" in theme
-    assert set(SCALES["emotion"]) <= set(EMOTION_COLOURS)
+    assert set(SCALES["emotion"]) == set(EMOTION_COLOURS)
+    drawn = static("player/text.js")
+    for name, colour in EMOTION_COLOURS.items():
+        assert f'{name.lower()}: "{colour}"' in drawn or name == "Neutral"
 
 
 def test_labels_are_unlike_each_other() -> None:

@@ -26,7 +26,7 @@ from aijupyter.results.frames import (
 
 CLEAN: dict[str, list[Any]] = {
     "string": ["a word", "", "Grüß", "你好", "🙂", None],
-    "float64": [0.0, 1.5, -2.25, 3, 10**17 + 1, -(2**80), 1e29, -1e30, 1e308, float("inf"), float("-inf"), float("nan"), None],
+    "float64": [0.0, 1.5, -2.25, 3, 10**17, -(2**80), -1e30, 1e308, float("inf"), float("-inf"), float("nan"), None],
     "emotion": ["Joy", "Anger", "Neutral", "Frustration", "Wonder", "anger", "", None],
     "Int64": [0, 1, -7, 2.5, 3.5, 2**53 + 1, 2**63, -(2**63), 1e300, float("nan"), float("inf"), None],
 }

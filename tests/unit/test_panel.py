@@ -397,6 +397,7 @@ def test_no_secret_is_saved(panel: Panel) -> None:
     box = panel_widget(panel)
     assert "s3cret" not in panel_html(panel)
     assert "What may be secret in an address is left out" in panel_html(panel)
+    assert "s3cret" not in f"{panel!r} {panel.find()!r} {panel.find().lines!r}"
     assert "s3cret" not in repr(panel)
     assert "s3cret" not in json.dumps([box.get_state(), box.children[0].get_state()], default=str)
 

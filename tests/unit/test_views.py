@@ -15,13 +15,14 @@ from aijupyter.config import Settings
 from aijupyter.jobs import Job
 from aijupyter.jobs.book import JobBook
 from aijupyter.models import JobRecord, JobState, Operation, Recording, now
+from aijupyter.palette import clock
 from aijupyter.portal import Portal
 from aijupyter.results import Interaction, Result, Transcript
 from aijupyter.session import Session
 from aijupyter.session.desk import SessionDesk
 from aijupyter.views.conversation import MOST_CHARACTERS, MOST_LINES, conversation_bundle, conversation_html
 from aijupyter.views.glance import MOST_SPANS
-from aijupyter.views.html import bar, clock, join, tag
+from aijupyter.views.html import bar, join, tag
 from aijupyter.views.plain import conversation_text
 from aijupyter.views.session import session_html, session_text
 from aijupyter.views.widget import WIDGET, bundle

@@ -2,11 +2,6 @@
 
 const UNREACHABLE = { problem: "The kernel that knows this is gone.", mend: "Run the cell again." };
 
-/** Whether the kernel that made this has gone, or there never was one (a saved notebook). */
-function alone(el) {
-  return el.closest(".jupyter-widgets-disconnected") !== null;
-}
-
 /** `ask(kind, details)` sends a message and promises its one answer; another view's answers are not ours. */
 function asker(model, el) {
   const view = Math.random().toString(36).slice(2);
@@ -61,7 +56,8 @@ function actor(label, act, attributes = {}) {
 
 /** Set what has changed and nothing else: a text that is set anew loses the selection, and is read aloud again. */
 function say(el, text) {
-  if (el.textContent !== text) el.textContent = text;
+  const shown = harmless(text);
+  if (el.textContent !== shown) el.textContent = shown;
 }
 
 const HIDE = (el, hidden) => { el.hidden = hidden; };

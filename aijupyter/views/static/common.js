@@ -1,5 +1,12 @@
 // What every view of ours is built with. Text is only ever set as text: nothing here can make markup of a string.
 
+const STEERING = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028-\u202e\ufeff]/g;
+
+/** The text with what could steer the page's layout (control characters, overrides of direction) made visible. */
+function harmless(text) {
+  return text.replace(STEERING, "\ufffd");
+}
+
 /** An element: `h("button", { class: "aij-button", onclick: f, "aria-label": "Play" }, "text", child)`. */
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -9,7 +16,8 @@ function h(tag, attributes = {}, ...children) {
     else if (name === "style") Object.assign(element.style, value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  const kept = children.filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...kept.map((child) => (typeof child === "string" ? harmless(child) : child)));
   return element;
 }
 
@@ -27,4 +35,18 @@ function ownKeys(event) {
   const { key } = event;
   const chord = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && key === "Enter");
   if (!chord && key !== "Escape" && !/^F\d+$/.test(key)) event.stopPropagation();
+}
+
+const ALONE = "jupyter-widgets-disconnected"; // ipywidgets' own, for its boxes; anywidget's views lose track of it
+
+/** Whether the kernel that made this has gone, or there never was one (a saved notebook). */
+function alone(el) {
+  return el.closest(`.${ALONE}`) !== null;
+}
+
+/** Have `alone` know of a widget that stands in no box. */
+function heedKernel(model, el) {
+  model.on("comm_live_update", function heed() {
+    if (this?.model) el.classList.toggle(ALONE, !this.model.comm_live);
+  });
 }

@@ -50,7 +50,7 @@ class Form {
     this.sent = 0;
     this.heardAll = true;
     this.typing = null;
-    this.files = dropZone((message, buffers) => this.model.send(message, undefined, buffers));
+    this.files = dropZone((message, buffers) => this.send(message, buffers));
     this.root = h("div", { class: "aij aij-panel", onkeydown: ownKeys },
       h("p", { class: "aij-quiet" }, "The panel is alive while its kernel runs."));
     el.append(this.root);
@@ -65,13 +65,32 @@ class Form {
     clearTimeout(this.patience);
   }
 
-  /** Tell the kernel. What it says before it has heard this does not overwrite what is shown. */
+  /** Tell the kernel, if it is there. What it says before it has heard this does not overwrite what is shown. */
   tell(message) {
     this.sent += 1;
-    this.model.send({ ...message, view: this.id, number: this.sent });
     this.heardAll = false;
+    if (!this.send({ ...message, view: this.id, number: this.sent })) return false;
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.late(), PATIENCE_MS);
+    return true;
+  }
+
+  /** Whether it went out: a kernel that has gone hears nothing. */
+  send(message, buffers) {
+    try {
+      if (alone(this.root)) throw new Error("no kernel");
+      this.model.send(message, undefined, buffers);
+      return true;
+    } catch {
+      this.fail({ problem: "The kernel that knows this panel is gone.", mend: "Run the cell again." });
+      return false;
+    }
+  }
+
+  fail(failure) {
+    if (!this.built) return;
+    this.failure.hidden = !failure;
+    if (failure) this.failure.replaceChildren(h("div", {}, failure.problem), h("div", { class: "aij-quiet" }, failure.mend));
   }
 
   late() {
@@ -149,7 +168,7 @@ class Form {
     this.typed();
     if (this.button.getAttribute("aria-disabled") === "true" && this.heardAll) return;
     this.button.textContent = "Asking…";
-    this.tell({ kind: "ask" });
+    if (!this.tell({ kind: "ask" })) this.button.textContent = "Ask";
   }
 
   line(tone, ...content) {
@@ -173,10 +192,7 @@ class Form {
     this.button.textContent = state.asking ? "Asking…" : state.button;
     this.button.setAttribute("aria-disabled", String(Boolean(wrong || state.asking)));
     this.reason.textContent = wrong ? this.reasonFor(wrong, state) : state.asked;
-    this.failure.hidden = !state.failure;
-    if (state.failure) {
-      this.failure.replaceChildren(h("div", {}, state.failure.problem), h("div", { class: "aij-quiet" }, state.failure.mend));
-    }
+    this.fail(state.failure);
   }
 
   /** Why it cannot be asked, with the mend where that stands nowhere else. */

@@ -21,8 +21,9 @@ function soundSource() {
 
 class Sound {
   /** `model` is anywidget's, or null where there is nothing to hear; `duration` in seconds, or null. */
-  constructor(model, duration) {
+  constructor(model, duration, isReachable = () => true) {
     this.model = model ?? null;
+    this._isReachable = isReachable;
     this.duration = Number.isFinite(duration) && duration > 0 ? duration : null;
     this.message = "";
     /** Called when anything changed: state, message, position, playing, rate. */
@@ -192,9 +193,10 @@ class Sound {
 
   _ask(what, more = {}) {
     try {
+      if (!this._isReachable()) throw new Error("no kernel");
       this.model.send({ kind: "audio", do: what, view: this._view, ...more });
     } catch {
-      if (what !== "end") this._say("The kernel is gone. Run the cell again.");
+      if (what !== "end") this._fail("The kernel is gone. Run the cell again.");
     }
   }
 

@@ -123,8 +123,12 @@ class Naming {
     this.save.disabled = true;
     const late = setTimeout(() => this._hear({ ...UNANSWERED, id }), ANSWER_SECONDS * 1000);
     this.waiting.set(id, { before, late });
-    if (this.root.closest(".jupyter-widgets-disconnected")) this._hear({ ...UNANSWERED, id });
-    else state.model.send({ kind: "rename", id, names });
+    try {
+      if (alone(this.root)) throw new Error("no kernel");
+      state.model.send({ kind: "rename", id, names });
+    } catch {
+      this._hear({ ...UNANSWERED, id });
+    }
   }
 
   _hear(content) {

@@ -6,7 +6,7 @@ class PlayerView {
     this.root = h("div", { class: "aij aij-player", "data-aij": "player", tabindex: -1, role: "region" });
     const conversation = new Conversation(model);
     this.root.setAttribute("aria-label", `Conversation: ${brief(harmless(conversation.facts.recording), 120)}`);
-    this.state = new State(model, conversation);
+    this.state = new State(model, conversation, () => !alone(this.root));
     this.naming = new Naming(this.state, this.root);
     this.controls = new Controls(this.state);
     this.timeline = new Timeline(this.state, this.root, this.naming);
@@ -18,6 +18,7 @@ class PlayerView {
     this._assemble(conversation);
     this.listened = this._listen();
     el.append(this.root);
+    heedKernel(model, this.root);
     this._watch();
   }
 
@@ -70,6 +71,7 @@ class PlayerView {
   }
 
   _draw() {
+    if (!this.root.isConnected) this.state.sound?.pause(); // its cell was deleted: nobody could stop it
     const width = this.root.clientWidth;
     if (!width || width === this.width) return;
     this.width = width;

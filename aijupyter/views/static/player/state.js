@@ -1,8 +1,9 @@
 // What all parts of a player look at and change: the position, the hits, who is called what.
 
 class State {
-  constructor(model, conversation) {
+  constructor(model, conversation, isReachable) {
     this.model = model;
+    this.isReachable = isReachable;
     this.conversation = conversation;
     this.listeners = new Map();
     this.position = 0;
@@ -47,7 +48,7 @@ class State {
     this.sound?.destroy();
     this.sound = null;
     if (!this.model.get("audible")) return;
-    this.sound = new Sound(this.model, this.model.get("duration"));
+    this.sound = new Sound(this.model, this.model.get("duration"), this.isReachable);
     this.sound.rate = this.rate;
     this.sound.onchange = () => this._heard();
     if (this.position > 0) this.sound.seek(this.position, { play: false });

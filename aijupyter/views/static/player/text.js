@@ -1,12 +1,5 @@
 // Text as it may come: any script, any length, any control character. Offsets into a text stay true in what is shown.
 
-const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028-\u202e\ufeff]/g;
-
-/** The text with what could steer the page's layout (control characters, overrides of direction) made visible. */
-function harmless(text) {
-  return text.replace(CONTROLS, "\ufffd");
-}
-
 /** The text for searching: small letters without their marks; `at` is where in the text each of them comes from. */
 function fold(text) {
   if (/^[\u0000-\u007f]*$/.test(text)) return { text: text.toLowerCase(), at: null };

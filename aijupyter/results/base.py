@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar, overload
 
-from aijupyter.errors import OptionError
+from aijupyter.errors import MediaNotFoundError, OptionError
 from aijupyter.models import Operation
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,11 @@ class Result:
 
     @audio.setter
     def audio(self, path: str | Path | None) -> None:
-        self._audio = None if path is None else Path(path).expanduser().absolute()
+        given = None if path is None else Path(path).expanduser().absolute()
+        if given is not None and not os.path.isfile(given):  # noqa: PTH113  # as above
+            mend = "Check the path; one that is not absolute begins at the notebook's folder."
+            raise MediaNotFoundError(f"There is no file {path}.", mend, source=str(path))
+        self._audio = given
         self._tell()
 
     @property

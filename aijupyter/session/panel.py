@@ -73,6 +73,9 @@ class Panel:
     @sources.setter
     def sources(self, lines: str | Path | Iterable[str | Path]) -> None:
         given = [lines] if isinstance(lines, str | Path) else lines
+        if isinstance(given, bytes | bytearray) or not isinstance(given, Iterable):
+            mend = "Give a path, a pattern or an address, or a list of them; `panel.upload` takes bytes."
+            raise OptionError(f"A {type(lines).__name__} names no recordings.", mend, option="sources")
         self._text = "\n".join(str(line) for line in given)
         self._tell()
 

@@ -34,6 +34,16 @@ for _ in range(600):
     await asyncio.sleep(0.1)
 print("heard:", call.utterances["speaker"].iloc[0])
 """
+COMMAND = """([command, place]) => {
+  window.jupyterapp.shell.currentWidget.content.activeCellIndex = place;
+  return window.jupyterapp.commands.execute(`notebook:${command}`);
+}"""
+LISTEN = """
+window.played = new Set();
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () { window.played.add(this); return play.call(this); };
+"""
+HEARD = "(count) => [...window.played].filter((sound) => !sound.paused).length === count"
 CELLS = "window.jupyterapp.shell.currentWidget.content.model.cells.length"
 
 
@@ -85,4 +95,38 @@ def test_a_call_is_seen_heard_and_named(tmp_path: Path) -> None:
         expect(page.locator(".jp-OutputArea-output").last).to_contain_text("heard: Daniel")
         assert "Daniel" in player.locator(".aij-line").first.inner_text()
         assert page.evaluate(CELLS) == 2
+        assert lab.errors == []
+
+
+def test_a_player_goes_with_its_output(tmp_path: Path) -> None:
+    """It is alive where its cell is moved to, silent once its output is gone, and says that its kernel is."""
+    folder, home = tmp_path / "notebooks", tmp_path / "home"
+    folder.mkdir()
+    with running_lab(folder, home) as lab:
+        page = lab.page
+        page.add_init_script(LISTEN)
+        lab.open(notebook(folder, SHOW, "print('another cell')"))
+        lab.run_all()
+        players = page.locator('[data-aij="player"][data-drawn="true"]')
+
+        def hear() -> None:
+            expect(players).to_have_count(1, timeout=60_000)
+            players.get_by_role("button", name="Play", exact=True).click()
+            page.wait_for_function(HEARD, arg=1, timeout=30_000)
+
+        players.wait_for(timeout=60_000)
+        for command, place in (("move-cell-down", 0), ("move-cell-up", 1), ("run-cell", 0), ("delete-cell", 0)):
+            hear()
+            page.evaluate(COMMAND, [command, place])
+            page.wait_for_function(HEARD, arg=0, timeout=30_000)
+        page.evaluate(COMMAND, ["undo-cell-action", 0])
+        expect(players).to_have_count(1, timeout=60_000)
+        lab.restart()
+        players.locator(".aij-pencil").first.click()
+        page.keyboard.type("Daniel")
+        page.keyboard.press("Enter")
+        expect(players.get_by_role("alert")).to_contain_text("Run the cell again.", timeout=10_000)
+        players.get_by_role("button", name="Cancel").click()
+        players.get_by_role("button", name="Play", exact=True).click()
+        expect(players.locator(".aij-status")).to_contain_text("The kernel is gone.", timeout=10_000)
         assert lab.errors == []

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from aijupyter.errors import LedgerError, OptionError
+from aijupyter.errors import LedgerError, MediaNotFoundError, OptionError
 from aijupyter.models import Operation
 from aijupyter.results import Interaction, Result, Transcript
 from aijupyter.results.base import NAME_CHARACTERS
@@ -283,6 +283,16 @@ def test_watchers_are_told_of_names_and_audio(tmp_path: Path) -> None:
     stop_failing()
     result.name_speakers({"0": "Carl"})
     assert len(told) == 3
+
+
+def test_audio_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """A path that was mistyped is told at once, and what was there before stays."""
+    result = transcript()
+    (tmp_path / "a.wav").touch()
+    result.audio = tmp_path / "a.wav"
+    with pytest.raises(MediaNotFoundError, match=r"no file .*b\.wav"):
+        result.audio = tmp_path / "b.wav"
+    assert result.audio == tmp_path / "a.wav"
 
 
 def test_names_are_kept_before_they_are_shown() -> None:

@@ -165,6 +165,9 @@ def test_options(panel: Panel) -> None:
 
 def test_options_that_are_not_there(panel: Panel) -> None:
     """Names are checked at once, values by the API's own checks, all of them."""
+    for nothing in (None, 5, b"RIFF"):
+        with pytest.raises(OptionError, match="names no recordings"):
+            panel.sources = nothing  # type: ignore[assignment]  # as people may write it
     with pytest.raises(OptionError, match="Did you mean speaker_count"):
         panel.choose(speaker_cuont=2)
     with pytest.raises(OptionError, match="no operation"):

@@ -266,6 +266,12 @@ def test_tags_escape_all_but_markup() -> None:
     assert join([inner, "&"]) == f"{inner}&amp;"
 
 
+def test_characters_that_act_are_seen() -> None:
+    """An override of direction would show exe.png for gnp.exe; what languages need stays."""
+    assert tag("b", "call\u202egnp.exe\x07") == "<b>call\ufffdgnp.exe\ufffd</b>"
+    assert tag("b", "\u05d0\u200f\n\t") == "<b>\u05d0\u200f\n\t</b>"
+
+
 @pytest.mark.parametrize(("share", "width"), [(0.5, "50%"), (7.0, "100%"), (-1.0, "0%")])
 def test_bars_stay_in_their_frame(share: float, width: str) -> None:
     """A share beyond all bounds fills the bar and no more."""

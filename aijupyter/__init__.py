@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aijupyter.nesting import nest, run
     from aijupyter.results import Interaction, Result, Transcript
     from aijupyter.session import Session
+    from aijupyter.views import widget
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ __all__ = [
     "sample",
     "samples",
     "unload_ipython_extension",
+    "widget",
 ]
 
 _HOMES = {
@@ -63,6 +65,7 @@ _HOMES = {
     "run": "nesting",
     "sample": "connecting",
     "samples": "connecting",
+    "widget": "views",
     "unload_ipython_extension": "magics",
 }
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from aijupyter.errors import OptionError
+
+if TYPE_CHECKING:
+    import ipywidgets
 
 _HTML = {
     ("aijupyter.session.session", "Session"): ("session", "session_html"),
@@ -20,6 +25,29 @@ _BUNDLES = {
     ("aijupyter.results.transcript", "Transcript"): ("conversation", "conversation_bundle"),
     ("aijupyter.session.panel", "Panel"): ("panel", "panel_bundle"),
 }
+_WIDGETS = {
+    ("aijupyter.jobs.job", "Job"): ("job", "job_widget"),
+    ("aijupyter.jobs.batch", "Batch"): ("batch", "batch_widget"),
+    ("aijupyter.results.listing", "JobFrame"): ("jobs", "jobs_widget"),
+    ("aijupyter.results.transcript", "Transcript"): ("player", "player_of"),
+    ("aijupyter.session.panel", "Panel"): ("panel", "panel_widget"),
+}
+
+
+def widget(shown: object) -> ipywidgets.DOMWidget:
+    """The live view of a job, a batch, a result, `ai.jobs()` or a panel, to put into a layout of your own.
+
+    `ipywidgets.HBox([aijupyter.widget(call), ...])`. Shown by themselves they need no call. Raises OptionError.
+    """
+    for kind in type(shown).__mro__:
+        view = _WIDGETS.get((kind.__module__, kind.__name__))
+        if view is not None:
+            made: ipywidgets.DOMWidget = _lazy(*view)(shown)
+            return made
+    raise OptionError(
+        f"There is no live view of a {type(shown).__name__}.",
+        "There is one of a job, a batch, a conversation, ai.jobs() and ai.panel().",
+    )
 
 
 def register(shell: Any) -> None:

@@ -11,9 +11,9 @@ from aijupyter.jobs import Batch, Job
 from aijupyter.models import JobState, now
 from aijupyter.palette import clock
 from aijupyter.views.card import Below, Card, Message, Pace, result_widget, state_word, told_error, tone
+from aijupyter.views.forms import Bundle, bundle, static
 from aijupyter.views.html import CARD, QUIET, bar, tag
 from aijupyter.views.job import job_widget
-from aijupyter.views.widget import Bundle, bundle, static
 
 FAILED_SHOWN = 5
 TOLD_SECONDS = 0.2

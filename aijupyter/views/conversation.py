@@ -16,9 +16,9 @@ from aijupyter.palette import SPEAKER_COLOURS, clock, emotion_colour
 from aijupyter.results.interaction import Interaction
 from aijupyter.results.transcript import Transcript
 from aijupyter.views import glance
+from aijupyter.views.forms import Bundle, bundle
 from aijupyter.views.html import CARD, CHIP, QUIET, Markup, tag
 from aijupyter.views.plain import conversation_text
-from aijupyter.views.widget import Bundle, bundle
 
 MOST_LINES = 1200
 MOST_CHARACTERS = 250_000
@@ -42,9 +42,9 @@ def conversation_bundle(result: Transcript, **_kinds: object) -> Bundle:
 
 
 def _player(result: Transcript) -> Any:
-    from aijupyter.views.player import Player  # noqa: PLC0415  # nobody may be there to look at a widget
+    from aijupyter.views.player import player_of  # noqa: PLC0415  # nobody may be there to look at a widget
 
-    return Player(result)
+    return player_of(result)
 
 
 def conversation_html(result: Transcript) -> str:

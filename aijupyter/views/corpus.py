@@ -10,8 +10,8 @@ import pandas as pd
 from aijupyter.explore.corpus import Corpus
 from aijupyter.explore.drawing import shown
 from aijupyter.palette import clock, emotion_colour
+from aijupyter.views.forms import Bundle, bundle
 from aijupyter.views.html import CARD, QUIET, Markup, bar, tag
-from aijupyter.views.widget import Bundle, bundle
 
 MOST_ROWS = 20
 MOST_READ = 100

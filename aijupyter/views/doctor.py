@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aijupyter.doctor import Check, Report
+from aijupyter.views.forms import Bundle, bundle
 from aijupyter.views.html import CARD, CHIP, QUIET, Markup, join, tag
-from aijupyter.views.widget import Bundle, bundle
 
 CELL = "text-align:left;vertical-align:top;padding:3px 14px 3px 0;border:0;background:none;white-space:normal"
 _COLOURS = {True: "#2a8f62", False: "#c9405b", None: "rgba(128,128,128,.35)"}

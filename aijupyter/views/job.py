@@ -12,8 +12,8 @@ from aijupyter.jobs import Job
 from aijupyter.models import JobState, now
 from aijupyter.palette import clock
 from aijupyter.views.card import Below, Card, Message, Pace, in_background, result_widget, state_word, told_error, tone
+from aijupyter.views.forms import Bundle, bundle, static
 from aijupyter.views.html import CARD, CHIP, QUIET, Markup, bar, join, tag
-from aijupyter.views.widget import Bundle, bundle, static
 
 TOLD_SECONDS = 0.1
 """A job's view follows at this pace."""

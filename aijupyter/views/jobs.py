@@ -14,9 +14,9 @@ from aijupyter.errors import SessionClosedError
 from aijupyter.models import JobState, now
 from aijupyter.results.listing import JobFrame
 from aijupyter.views.card import TONES, Below, Card, Message, result_widget
+from aijupyter.views.forms import Bundle, bundle, static
 from aijupyter.views.html import tag
 from aijupyter.views.job import job_widget
-from aijupyter.views.widget import Bundle, bundle, static
 
 PAGE_ROWS = 100
 """The most that a view gets at once."""

@@ -23,8 +23,8 @@ from aijupyter.session.fields import VERBS, fields_of
 from aijupyter.session.panel import Panel
 from aijupyter.views.batch import batch_widget
 from aijupyter.views.card import Message, Pace, told_error
+from aijupyter.views.forms import Bundle, bundle, static
 from aijupyter.views.html import CARD, QUIET, Markup, join, tag
-from aijupyter.views.widget import Bundle, bundle, static
 
 log = logging.getLogger(__name__)
 

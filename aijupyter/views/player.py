@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from threading import RLock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import anywidget
 import traitlets
@@ -13,8 +14,8 @@ import traitlets
 from aijupyter.errors import AIJupyterError
 from aijupyter.results.transcript import Transcript
 from aijupyter.views.audio import Audio
+from aijupyter.views.forms import static
 from aijupyter.views.payload import payload, people
-from aijupyter.views.widget import static
 
 log = logging.getLogger(__name__)
 
@@ -127,3 +128,16 @@ class Player(anywidget.AnyWidget):
             log.exception("speakers of %r could not be named", self._result)
             return {"ok": False, "problem": "The name could not be kept.", "mend": "The kernel's log says why."}
         return {"ok": True}
+
+
+def player_of(result: Transcript) -> Player:
+    """The result's one player: however often it is displayed, the kernel and the page hold it once."""
+    with _MAKING:
+        player = _PLAYERS.get(result)
+        if player is None or player.comm is None:  # none yet, or one that was closed
+            player = _PLAYERS[result] = Player(result)
+        return player
+
+
+_MAKING = RLock()
+_PLAYERS: WeakKeyDictionary[Transcript, Player] = WeakKeyDictionary()

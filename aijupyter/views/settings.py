@@ -7,8 +7,8 @@ from dataclasses import fields
 from aijupyter.config import Secret, Settings
 from aijupyter.media import shown_url
 from aijupyter.session.parts import shown_place
+from aijupyter.views.forms import Bundle, bundle
 from aijupyter.views.html import CARD, Markup, tag
-from aijupyter.views.widget import Bundle, bundle
 
 CELL = "text-align:left;vertical-align:top;padding:2px 18px 2px 0;border:0;background:none;white-space:normal"
 MASK = "***"

@@ -8,8 +8,8 @@ from uuid import uuid4
 import anywidget
 import traitlets
 
+from aijupyter.views.forms import static
 from aijupyter.views.html import Markup, tag
-from aijupyter.views.widget import static
 
 
 class Stage(anywidget.AnyWidget):

@@ -17,7 +17,7 @@ from lab import CHROMIUM_FLAGS
 from playwright.sync_api import Page, sync_playwright
 
 from aijupyter.views.audio import Audio
-from aijupyter.views.widget import static
+from aijupyter.views.forms import static
 
 PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
 %s

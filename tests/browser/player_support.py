@@ -9,9 +9,9 @@ from stage import SILENT_SOUND, Stage
 
 from aijupyter.models import Operation
 from aijupyter.results import Interaction
+from aijupyter.views.forms import STATIC, static
 from aijupyter.views.payload import payload, people
 from aijupyter.views.player import MODULES, STYLES
-from aijupyter.views.widget import STATIC, static
 
 Answer = dict[str, Any]
 

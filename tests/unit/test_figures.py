@@ -18,7 +18,7 @@ from aijupyter.explore.figures import NAMES
 from aijupyter.palette import EMOTION_COLOURS, SPEAKER_COLOURS
 from aijupyter.results import Interaction
 from aijupyter.results.frames import SCALES
-from aijupyter.views.widget import static
+from aijupyter.views.forms import static
 
 VEGA_LITE = "application/vnd.vegalite.v5+json"
 

@@ -21,8 +21,8 @@ from aijupyter.session.code import literal
 from aijupyter.session.panel import Panel
 from aijupyter.session.sources import find, size_in_words
 from aijupyter.session.uploads import safe_name
+from aijupyter.views.forms import WIDGET
 from aijupyter.views.panel import PanelForm, about_panel, panel_bundle, panel_html, panel_state, panel_widget
-from aijupyter.views.widget import WIDGET
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 TOKEN = "https://media.example/call.wav?access_token=s3cret"

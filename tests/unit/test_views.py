@@ -21,11 +21,11 @@ from aijupyter.results import Interaction, Result, Transcript
 from aijupyter.session import Session
 from aijupyter.session.desk import SessionDesk
 from aijupyter.views.conversation import MOST_CHARACTERS, MOST_LINES, conversation_bundle, conversation_html
+from aijupyter.views.forms import WIDGET, bundle
 from aijupyter.views.glance import MOST_SPANS
 from aijupyter.views.html import bar, join, tag
 from aijupyter.views.plain import conversation_text
 from aijupyter.views.session import session_html, session_text
-from aijupyter.views.widget import WIDGET, bundle
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;</td></table>\n"
 HARMLESS = {"div", "b", "bdi", "small", "span", "table", "tr", "td", "ul", "li"}

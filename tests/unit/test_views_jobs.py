@@ -32,10 +32,10 @@ from aijupyter.results.listing import JobFrame, history_frame, job_frame
 from aijupyter.session import Session
 from aijupyter.session.desk import SessionDesk
 from aijupyter.views.batch import batch_bundle, batch_html, batch_widget
+from aijupyter.views.forms import WIDGET
 from aijupyter.views.job import job_bundle, job_html, job_widget
 from aijupyter.views.jobs import PAGE_ROWS, jobs_bundle, jobs_widget
 from aijupyter.views.player import Player
-from aijupyter.views.widget import WIDGET
 
 
 class Page(list[dict[str, Any]]):

@@ -44,9 +44,11 @@ function alone(el) {
   return el.closest(`.${ALONE}`) !== null;
 }
 
-/** Have `alone` know of a widget that stands in no box. */
+/** Have `alone` know of a widget that stands in no box; what it returns ends that. */
 function heedKernel(model, el) {
-  model.on("comm_live_update", function heed() {
-    if (this?.model) el.classList.toggle(ALONE, !this.model.comm_live);
-  });
+  const heed = function heed() {
+    if (this?.model) el.classList.toggle(ALONE, !this.model.comm_live); // a callback's `this` is the view
+  };
+  model.on("comm_live_update", heed);
+  return () => model.off("comm_live_update", heed);
 }

@@ -18,7 +18,7 @@ class PlayerView {
     this._assemble(conversation);
     this.listened = this._listen();
     el.append(this.root);
-    heedKernel(model, this.root);
+    this.heedless = heedKernel(model, this.root);
     this._watch();
   }
 
@@ -83,6 +83,7 @@ class PlayerView {
   destroy() {
     this.sized.disconnect();
     cancelAnimationFrame(this.frame);
+    this.heedless();
     for (const [event, callback] of Object.entries(this.listened)) this.model.off(event, callback);
     for (const part of [this.naming, this.controls, this.transcript, this.state]) part.destroy();
     this.root.remove();

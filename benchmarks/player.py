@@ -2,10 +2,11 @@
 
     python benchmarks/player.py [--rounds 5]
 
-Needs Chromium and the `test` extra. For each length a cell shows a conversation that the kernel holds already; the
-time runs in the browser, from the moment that it asks for the cell to be run until the player says that it is drawn and
-the next frame was painted. Bytes are those of the websocket to the kernel, both ways, counted by the browser. `scroll`
-is the longest gap between two frames while the transcript is scrolled from end to end within two seconds.
+Needs Chromium and the `test` extra. Each cell shows a conversation that was never shown before; the kernel holds its
+answer, and nothing else of it. The time runs in the browser, from the moment that it asks for the cell to be run until
+the player says that it is drawn and the next frame was painted. Bytes are those of the websocket to the kernel, both
+ways, counted by the browser. `scroll` is the longest gap between two frames while the transcript is scrolled from end
+to end within two seconds.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ def make_notebook(path: Path, rounds: int) -> None:
     made = (
         f"import sys; sys.path.insert(0, {str(HERE)!r})\n%load_ext aijupyter\n"
         "from conversations import make_interaction\n"
-        f"calls = {{minutes: make_interaction(minutes) for minutes in {names}}}\n"
-        "from aijupyter.views.player import Player\nPlayer(calls[1]);"
+        f"calls = {{(m, n): make_interaction(m, seed=n) for m in {names} for n in range({rounds})}}\n"
+        "make_interaction(1)"
     )
-    cells = [made, *(f"calls[{minutes}]" for minutes in names for _ in range(rounds))]
+    cells = [made, *(f"calls[{minutes}, {number}]" for minutes in names for number in range(rounds))]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nbformat.write(notebook, path)

@@ -74,7 +74,7 @@ class AIJupyterMagics(Magics):
         action = words.pop(0) if words and not words[0].startswith("-") else "status"
         from aijupyter.magics.options import parser_of, understand  # noqa: PLC0415  # %load_ext must be quick
         from aijupyter.magics.submitting import submit  # noqa: PLC0415  # the same
-        from aijupyter.session.fields import VERBS  # noqa: PLC0415  # the same
+        from aijupyter.session.verbs import VERBS  # noqa: PLC0415  # the same
 
         if {"--help", "-h"} & set(words):
             understand(action, [])  # refuses what is no action

@@ -17,8 +17,8 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from aijupyter.config import DELIVERIES
 from aijupyter.errors import OptionError
 from aijupyter.models import JobState, Operation
-from aijupyter.session.fields import VERBS, Field, Kind, fields_of
-from aijupyter.session.verbs import Verbs
+from aijupyter.session.fields import Field, Kind, fields_of
+from aijupyter.session.verbs import VERBS, Verbs
 
 ACTIONS = {
     "start": "open a session, in the variable ai",

@@ -10,7 +10,8 @@ from aijupyter.errors import AIJupyterError
 from aijupyter.magics.options import ACTIONS, BINDING, fields_for, flags_of, understand
 from aijupyter.magics.words import Word, quoted, scan
 from aijupyter.session import Session
-from aijupyter.session.fields import VERBS, Field, Kind
+from aijupyter.session.fields import Field, Kind
+from aijupyter.session.verbs import VERBS
 
 Suggested = tuple[str, str, list[str]]
 """The end of the line that is replaced, what kind of thing it is, and by what."""

@@ -19,7 +19,7 @@ from aijupyter.jobs.dispatch import patience
 from aijupyter.jobs.job import Job
 from aijupyter.media import MediaSource
 from aijupyter.models import JobRecord, JobState, now
-from aijupyter.session.verbs import Question, Verbs
+from aijupyter.session.verbs import VERBS, Question, Verbs
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Batches(Verbs):
         be a generator. Recordings are asked about in the background, in order; those that were asked about before are
         found and not sent again. A recording that cannot be read becomes a failed job. Raises OptionError at once.
         """
-        question = _question(operation, options)
+        question = question_of(operation, options)
         if isinstance(media, str | bytes | os.PathLike) or not isinstance(media, Iterable):
             raise OptionError(
                 f"{media!r} is not many recordings.",
@@ -120,7 +120,8 @@ class _Recorder(Verbs):
         return question
 
 
-def _question(operation: Callable[..., Job[Any]] | str, options: dict[str, Any]) -> Question:
+def question_of(operation: Callable[..., Job[Any]] | str, options: dict[str, Any]) -> Question:
+    """The question that an operation with these options asks. Raises OptionError."""
     is_verb = isinstance(getattr(operation, "__self__", None), Verbs)
     name = operation if isinstance(operation, str) else getattr(operation, "__name__", "") if is_verb else ""
     verb = getattr(_Recorder(), name, None) if name in VERBS else None
@@ -132,9 +133,6 @@ def _question(operation: Callable[..., Job[Any]] | str, options: dict[str, Any])
         )
     question: Question = verb("", **options)
     return question
-
-
-VERBS = tuple(name for name in vars(Verbs) if not name.startswith("_"))
 
 
 def _wait_for_room(copies: list[Job[Any]], batch: Batch) -> list[Job[Any]]:

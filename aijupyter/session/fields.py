@@ -10,9 +10,7 @@ from typing import Any
 
 from aijupyter.api import operations
 from aijupyter.errors import OptionError
-from aijupyter.session.verbs import Verbs
-
-VERBS = tuple(name for name in vars(Verbs) if not name.startswith("_"))
+from aijupyter.session.verbs import VERBS, Verbs
 
 
 class Kind(StrEnum):

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from aijupyter.errors import CONNECT_AGAIN, AIJupyterError, MediaError, OptionError, SessionClosedError
 from aijupyter.jobs.batch import Batch
 from aijupyter.media import is_url
-from aijupyter.session.batches import _question
+from aijupyter.session.batches import question_of
 from aijupyter.session.code import as_code, literal
-from aijupyter.session.fields import VERBS, Field, fields_of
+from aijupyter.session.fields import Field, fields_of
 from aijupyter.session.sources import Found, Line, find
 from aijupyter.session.uploads import Upload, Uploads
+from aijupyter.session.verbs import VERBS
 
 if TYPE_CHECKING:
     from aijupyter.session.session import Session
@@ -228,14 +229,14 @@ def _known(operation: str, name: str) -> Field:
         for field in fields_of(verb):
             if field.name == name:
                 return field
-    _question(operation, {name: None})  # which tells what is meant
+    question_of(operation, {name: None})  # which tells what is meant
     raise OptionError(f"There is no option {name!r}.", "Use its name in Python, such as speaker_count.", option=name)
 
 
 def _wrong(operation: str, name: str, value: Any) -> OptionError | None:
     """What is wrong with an option, by the checks of the API's own requests."""
     try:
-        _question(operation, {name: value})
+        question_of(operation, {name: value})
     except OptionError as error:
         return error
     return None

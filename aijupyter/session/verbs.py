@@ -116,3 +116,7 @@ class Verbs(ABC):
             source=source,
         )
         return self._ask(Question(request, encoding, fresh), media)
+
+
+VERBS = tuple(name for name in vars(Verbs) if not name.startswith("_"))
+"""The names of all operations on a recording."""

@@ -19,8 +19,9 @@ import traitlets
 
 from aijupyter.errors import AIJupyterError
 from aijupyter.models import now
-from aijupyter.session.fields import VERBS, fields_of
+from aijupyter.session.fields import fields_of
 from aijupyter.session.panel import Panel
+from aijupyter.session.verbs import VERBS
 from aijupyter.views.batch import batch_widget
 from aijupyter.views.card import Message, Pace, told_error
 from aijupyter.views.forms import Bundle, bundle, static

@@ -20,7 +20,7 @@ from until import until
 import aijupyter
 from aijupyter import errors
 from aijupyter.session import Session
-from aijupyter.session.batches import _question
+from aijupyter.session.batches import question_of
 
 TRANSCRIPT = "Good morning. How can I help?"
 
@@ -173,7 +173,7 @@ def test_what_another_session_forgot(double: ProviderDouble, wav: Path) -> None:
 
 def test_a_commit_whose_answer_was_lost(ai: Session, double: ProviderDouble, wav: Path) -> None:
     """The same question written down once more, as after a LedgerError, is one job, also with fresh=True."""
-    prepared = ai._prepare(_question("transcribe", {"fresh": True}), wav)
+    prepared = ai._prepare(question_of("transcribe", {"fresh": True}), wav)
     first = ai._submit(prepared, keep=False)
     assert first.result(timeout=10).text == TRANSCRIPT
     assert ai._submit(prepared, keep=False).key == first.key

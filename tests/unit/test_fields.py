@@ -8,9 +8,9 @@ import pytest
 
 from aijupyter.api import operations
 from aijupyter.errors import OptionError
-from aijupyter.session.batches import _question
-from aijupyter.session.fields import VERBS, Field, Kind, fields_of
-from aijupyter.session.verbs import Verbs
+from aijupyter.session.batches import question_of
+from aijupyter.session.fields import Field, Kind, fields_of
+from aijupyter.session.verbs import VERBS, Verbs
 
 
 def field(verb: str, name: str) -> Field:
@@ -33,7 +33,7 @@ def test_every_option_is_described(verb: str) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_defaults_are_accepted(verb: str) -> None:
     """What is described as the default can be asked as it is."""
-    assert _question(verb, {field.name: field.default for field in fields_of(verb)})
+    assert question_of(verb, {field.name: field.default for field in fields_of(verb)})
 
 
 def test_choices_are_the_apis() -> None:
@@ -48,7 +48,7 @@ def test_choices_are_the_apis() -> None:
         common=True,
     )
     for choice in field("analyze", "insights").choices:
-        assert _question("analyze", {"insights": [choice]})
+        assert question_of("analyze", {"insights": [choice]})
     assert field("transcribe", "audio_type").choices == operations.AUDIO_TYPES
     assert field("transcribe", "speaker_count").kind is Kind.WHOLE
     assert field("transcribe", "enable_punctuation").kind is Kind.FLAG

@@ -12,7 +12,7 @@ from aijupyter.magics.options import ACTIONS, fields_for, parser_of, understand
 from aijupyter.magics.recordings import many_recordings, one_recording
 from aijupyter.magics.suggesting import suggest
 from aijupyter.magics.words import quoted, scan, split
-from aijupyter.session.fields import VERBS
+from aijupyter.session.verbs import VERBS
 
 GUIDE = Path(__file__).parents[2] / "docs" / "magics.md"
 

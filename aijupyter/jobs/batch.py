@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter, deque
@@ -14,13 +13,12 @@ from aijupyter.errors import AIJupyterError, JobTimeoutError
 from aijupyter.jobs.job import Job
 from aijupyter.jobs.waiting import block_for, wait_for
 from aijupyter.models import JobState
+from aijupyter.watching import Watchers
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from aijupyter.media import MediaSource
-
-log = logging.getLogger(__name__)
 
 UNSUCCESSFUL = (JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED)
 RATE_JOBS = 50
@@ -47,7 +45,7 @@ class Batch:
         self._began = time.monotonic()
         self._ends: deque[float] = deque(maxlen=RATE_JOBS)
         self._lock = threading.RLock()
-        self._watchers: dict[object, Callable[[], object]] = {}
+        self._watchers = Watchers()
         self._failure: AIJupyterError | None = None
         self._all_asked = False
         self._stopped = False
@@ -196,15 +194,7 @@ class Batch:
 
     def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Call `callback()` after every change, from a background thread; returns what ends that."""
-        token = object()
-        with self._lock:
-            self._watchers[token] = callback
-
-        def stop() -> None:
-            with self._lock:
-                self._watchers.pop(token, None)
-
-        return stop
+        return self._watchers.add(callback)
 
     def __repr__(self) -> str:
         counted = ", ".join(f"{number} {state}" for state, number in self.counts.items())
@@ -235,7 +225,7 @@ class Batch:
         with self._lock:
             self._failure = failure
             self._all_asked = True
-        self._tell()
+        self._watchers.tell(self)
 
     def _replace(self, place: int, job: Job[Any], *, afresh: bool) -> None:
         with self._lock:
@@ -263,21 +253,12 @@ class Batch:
                 self._ends.append(time.monotonic())
         if job.state is JobState.SUCCEEDED and stop:  # the others may be answered after all
             stop.pop()()
-        self._tell()
+        self._watchers.tell(self)
 
     def _count(self, place: int, state: JobState) -> None:
         self._counts[self._known[place]] -= 1
         self._counts[state] += 1
         self._known[place] = state
-
-    def _tell(self) -> None:
-        with self._lock:
-            watchers = list(self._watchers.values())
-        for callback in watchers:
-            try:
-                callback()
-            except Exception:
-                log.exception("a watcher of %r failed", self)
 
     def _succeeded(self) -> Iterator[Job[Any]]:
         return (job for job in self if job.state is JobState.SUCCEEDED)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
@@ -13,8 +11,7 @@ from typing import Any, Self, TypeVar, overload
 
 from aijupyter.errors import MediaNotFoundError, OptionError
 from aijupyter.models import Operation
-
-log = logging.getLogger(__name__)
+from aijupyter.watching import Watchers
 
 FrameT = TypeVar("FrameT")
 
@@ -78,11 +75,10 @@ class Result:
     def _forget_what_is_of_here(self, keep: Callable[[Mapping[str, str | None]], object] | None = None) -> None:
         self._keep = keep
         self._made: dict[str, Any] = {}
-        self._watchers: dict[object, Callable[[], object]] = {}
-        self._watching = threading.Lock()
+        self._watchers = Watchers()
 
     def __getstate__(self) -> dict[str, Any]:
-        here = {"_keep", "_made", "_watchers", "_watching"}
+        here = {"_keep", "_made", "_watchers"}
         return {name: value for name, value in self.__dict__.items() if name not in here}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -107,7 +103,7 @@ class Result:
             mend = "Check the path; one that is not absolute begins at the notebook's folder."
             raise MediaNotFoundError(f"There is no file {path}.", mend, source=str(path))
         self._audio = given
-        self._tell()
+        self._watchers.tell(self)
 
     @property
     def labels(self) -> Collection[str]:
@@ -144,19 +140,11 @@ class Result:
         if taken != self._names:
             self._names = taken
             self._made = {}  # in this order: see `framed`
-            self._tell()
+            self._watchers.tell(self)
 
     def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Call `callback()` when names or audio have changed, in any thread; returns what ends that."""
-        token = object()
-        with self._watching:
-            self._watchers[token] = callback
-
-        def stop() -> None:
-            with self._watching:
-                self._watchers.pop(token, None)
-
-        return stop
+        return self._watchers.add(callback)
 
     def _labels_of(self, who: str) -> list[str]:
         """The label itself, or those that bear the name."""
@@ -173,15 +161,6 @@ class Result:
             return "The answer tells no speakers apart: there is nobody to name."
         shown = [repr(name[:NAME_CHARACTERS]) for name in called[:LABELS_SHOWN]]
         return f"The speakers are: {', '.join(shown)}{', ...' if len(called) > LABELS_SHOWN else ''}."
-
-    def _tell(self) -> None:
-        with self._watching:
-            watchers = list(self._watchers.values())
-        for callback in watchers:
-            try:
-                callback()
-            except Exception:
-                log.exception("a watcher of %r failed", self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.recording!r}, job {self.job_id}>"

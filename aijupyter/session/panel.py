@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -19,11 +18,10 @@ from aijupyter.session.fields import Field, fields_of
 from aijupyter.session.sources import Found, Line, find
 from aijupyter.session.uploads import Upload, Uploads
 from aijupyter.session.verbs import VERBS
+from aijupyter.watching import Watchers
 
 if TYPE_CHECKING:
     from aijupyter.session.session import Session
-
-log = logging.getLogger(__name__)
 
 FOLDER = Path("recordings")
 """Where uploads are kept, below the current folder."""
@@ -42,7 +40,7 @@ class Panel:
         self._text = ""
         self._chosen: dict[str, Any] = {}
         self._asked: tuple[tuple[str, Batch], ...] = ()
-        self._watchers: dict[object, Callable[[], object]] = {}
+        self._watchers = Watchers()
         self._lock = threading.RLock()
         self.uploads = Uploads(FOLDER)
 
@@ -61,7 +59,7 @@ class Panel:
     def operation(self, verb: str) -> None:
         fields_of(verb)
         self._operation = verb
-        self._tell()
+        self._watchers.tell(self)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -78,7 +76,7 @@ class Panel:
             mend = "Give a path, a pattern or an address, or a list of them; `panel.upload` takes bytes."
             raise OptionError(f"A {type(lines).__name__} names no recordings.", mend, option="sources")
         self._text = "\n".join(str(line) for line in given)
-        self._tell()
+        self._watchers.tell(self)
 
     @property
     def text(self) -> str:
@@ -102,13 +100,13 @@ class Panel:
                     self._chosen.pop(name, None)
                 else:
                     self._chosen[name] = list(value) if isinstance(value, tuple) else value
-        self._tell()
+        self._watchers.tell(self)
 
     def upload(self, name: str, data: bytes) -> Upload:
         """Add a recording by its bytes, as the browser does. See `Uploads` for where it goes."""
         upload = self.uploads.begin(name, len(data))
         upload.write(0, data)
-        self._tell()
+        self._watchers.tell(self)
         return upload
 
     def receive(self, upload_id: str, offset: int, data: bytes | memoryview) -> int:
@@ -118,13 +116,13 @@ class Panel:
             return 0
         received = upload.write(offset, data)
         if upload.arrived:
-            self._tell()
+            self._watchers.tell(self)
         return received
 
     def drop(self, upload_id: str) -> None:
         """Take an upload back."""
         self.uploads.drop(upload_id)
-        self._tell()
+        self._watchers.tell(self)
 
     def find(self) -> Found:
         """What is chosen to be asked about: uploads where they are or will be kept, and what the lines name."""
@@ -163,7 +161,7 @@ class Panel:
         batch = self._session.map(self._operation, found.sources, **self.options)
         with self._lock:
             self._asked = (*self._asked, (words, batch))
-        self._tell()
+        self._watchers.tell(self)
         return batch
 
     @property
@@ -189,13 +187,7 @@ class Panel:
 
     def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Call `callback()` after every change, from the thread that made it; returns what ends that."""
-        token = object()
-        self._watchers[token] = callback
-
-        def stop() -> None:
-            self._watchers.pop(token, None)
-
-        return stop
+        return self._watchers.add(callback)
 
     def __repr__(self) -> str:
         count = len(self.sources) + len(self.uploads)
@@ -214,13 +206,6 @@ class Panel:
             sources=(*kept.values(), *others),
             size=named.size + sum(upload.size for upload in self.uploads),
         )
-
-    def _tell(self) -> None:
-        for callback in list(self._watchers.values()):
-            try:
-                callback()
-            except Exception:
-                log.exception("a watcher of %r failed", self)
 
 
 def _known(operation: str, name: str) -> Field:

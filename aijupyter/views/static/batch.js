@@ -111,13 +111,8 @@ function render({ model, el }) {
       jobs.now();
     } else jobs.changed();
   };
-  time.first(card().now);
-  const changed = () => { time.fresh(card().now); draw(); };
-  model.on("change:card", changed);
-  draw();
-  const stop = ticking(tick, () => !card().over && !alone(el));
   ask("hello");
-  return () => { stop(); model.off("change:card", changed); };
+  return following(model, el, { time, card, draw, tick });
 }
 
 export default { render };

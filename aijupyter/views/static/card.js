@@ -96,3 +96,13 @@ function ticking(draw, moving) {
   const timer = setInterval(() => { if (moving()) draw(); }, 500);
   return () => clearInterval(timer);
 }
+
+/** Draws the card now and whenever the kernel tells another, and lets its times tick; what it returns ends that. */
+function following(model, el, { time, card, draw, tick }) {
+  time.first(card().now);
+  const changed = () => { time.fresh(card().now); draw(); };
+  model.on("change:card", changed);
+  draw();
+  const stop = ticking(tick, () => !card().over && !alone(el));
+  return () => { stop(); model.off("change:card", changed); };
+}

@@ -81,13 +81,8 @@ function render({ model, el }) {
     fill.style.width = known ? `${percent}%` : "";
   };
 
-  time.first(card().now);
-  const changed = () => { time.fresh(card().now); draw(); };
-  model.on("change:card", changed);
-  draw();
-  const stop = ticking(tick, () => !card().over && !alone(el));
   ask("hello");
-  return () => { stop(); model.off("change:card", changed); };
+  return following(model, el, { time, card, draw, tick });
 }
 
 export default { render };

@@ -28,7 +28,6 @@ MOST_QUESTIONS = 12
 MOST_SPEAKERS = 12
 
 _LANE = "position:relative;height:12px;border-radius:3px;overflow:hidden;background:rgba(128,128,128,0.16)"
-"""The player's colours, of which the browser's half keeps its own copy."""
 _TITLES = {
     "AbstractiveSummaryShort": "In short",
     "AbstractiveSummaryLong": "Summary",

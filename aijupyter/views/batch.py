@@ -10,10 +10,10 @@ import traitlets
 from aijupyter.jobs import Batch, Job
 from aijupyter.models import JobState, now
 from aijupyter.palette import clock
-from aijupyter.views.card import Below, Card, Message, Pace, result_widget, state_word, told_error, tone
+from aijupyter.views.card import Below, Card, Message, Pace, state_word, told_error, tone
 from aijupyter.views.forms import Bundle, bundle, static
 from aijupyter.views.html import CARD, QUIET, bar, tag
-from aijupyter.views.job import job_widget
+from aijupyter.views.job import opened_widget
 
 FAILED_SHOWN = 5
 TOLD_SECONDS = 0.2
@@ -101,8 +101,7 @@ class _LiveBatch:
     def _open(self, message: Message) -> None:
         place = int(message["row"])
         job = self._batch[place]
-        done = job.state is JobState.SUCCEEDED
-        self.below.show(lambda: result_widget(job) if done else job_widget(job))
+        self.below.show(lambda: opened_widget(job))
         self._opened = place
         self._pace()
 

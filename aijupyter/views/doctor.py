@@ -7,7 +7,7 @@ from aijupyter.views.forms import Bundle, bundle
 from aijupyter.views.html import CARD, CHIP, QUIET, Markup, join, tag
 
 CELL = "text-align:left;vertical-align:top;padding:3px 14px 3px 0;border:0;background:none;white-space:normal"
-_COLOURS = {True: "#2a8f62", False: "#c9405b", None: "rgba(128,128,128,.35)"}
+_COLOURS = {True: "#2a8f62", False: "#c9405b", None: "rgba(128,128,128,0.35)"}
 
 
 def doctor_bundle(report: Report, **_kinds: object) -> Bundle:
@@ -29,7 +29,7 @@ def _row(check: Check) -> Markup:
     mark = tag(
         "span", check.word, style=f"{CHIP};margin:0;white-space:nowrap;background:{_COLOURS[check.ok]};color:{ink}"
     )
-    quiet = ";opacity:.7" if check.ok is None else ""
+    quiet = ";opacity:0.7" if check.ok is None else ""
     said: list[object] = [tag("div", check.said)]
     if check.mend:
         said.append(tag("div", check.mend, style="font-weight:600" if check.ok is False else QUIET))

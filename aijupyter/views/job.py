@@ -41,6 +41,11 @@ def job_widget(job: Job[Any]) -> ipywidgets.VBox:
     return _LiveJob(job).below.box
 
 
+def opened_widget(job: Job[Any]) -> ipywidgets.Widget:
+    """What a row of a list opens: the answer where there is one, else the job's card. Blocks, and raises its error."""
+    return result_widget(job) if job.state is JobState.SUCCEEDED else job_widget(job)
+
+
 class _LiveJob:
     """What ties a job to its card; the job's watchers keep it, until the job is over."""
 

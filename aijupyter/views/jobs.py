@@ -13,10 +13,10 @@ import traitlets
 from aijupyter.errors import SessionClosedError
 from aijupyter.models import JobState, now
 from aijupyter.results.listing import JobFrame
-from aijupyter.views.card import TONES, Below, Card, Message, result_widget
+from aijupyter.views.card import TONES, Below, Card, Message
 from aijupyter.views.forms import Bundle, bundle, static
 from aijupyter.views.html import tag
-from aijupyter.views.job import job_widget
+from aijupyter.views.job import opened_widget
 
 PAGE_ROWS = 100
 """The most that a view gets at once."""
@@ -76,8 +76,7 @@ class _LiveJobs:
             raise SessionClosedError("The session that listed these jobs is gone.", "List them again: ai.jobs().")
         key = str(message["row"])
         job = session.job(key)
-        done = job.state is JobState.SUCCEEDED
-        self.below.show(lambda: result_widget(job) if done else job_widget(job))
+        self.below.show(lambda: opened_widget(job))
         self._card.card = {**self._card.card, "opened": key, "code": f"ai.job({json.dumps(key)})"}
 
     def _close(self, _message: Message) -> None:
@@ -91,9 +90,7 @@ def choose(frame: pd.DataFrame, states: tuple[str, ...], text: str, sort: str | 
     if states:
         wanted &= frame["state"].isin(states).to_numpy()
     if text:
-        held = [
-            frame[name].str.contains(text, case=False, regex=False, na=False) for name in ("recording", "id", "key")
-        ]
+        held = [frame[name].str.contains(text, case=False, regex=False, na=False) for name in _SEARCHED]
         wanted &= np.logical_or.reduce([np.asarray(hits, dtype=bool) for hits in held])
     places = np.flatnonzero(wanted)
     if sort not in _SORTED_BY:

@@ -37,7 +37,7 @@ _VERBS = {
     "transcribe": ("Transcribe", "Every word, with who said it and when"),
     "analyze": ("Analyze", "The words, and feelings, questions, topics, pace, summary"),
 }
-_PRE = "margin:6px 0 0;padding:8px 10px;border-radius:6px;background:rgba(128,128,128,.14);white-space:pre-wrap"
+_PRE = "margin:6px 0 0;padding:8px 10px;border-radius:6px;background:rgba(128,128,128,0.14);white-space:pre-wrap"
 
 
 def panel_bundle(panel: Panel, **_kinds: object) -> Bundle:

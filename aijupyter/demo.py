@@ -23,7 +23,7 @@ BAR_WIDTH = 30
 
 NEXT = """Where to go next
   Your own recording:   aijupyter demo path/to/call.mp3
-  In a notebook:        pip install jupyterlab, then jupyter lab notebooks/01-quickstart.ipynb
+  In a notebook:        pip install 'aijupyter[notebook,explore]', then jupyter lab notebooks/01-quickstart.ipynb
       %load_ext aijupyter
       import aijupyter
       ai = aijupyter.connect()

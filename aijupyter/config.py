@@ -17,7 +17,8 @@ from aijupyter.errors import ConfigurationError, CredentialsError
 
 DEFAULT_SERVER_URL = "https://platform.ringcentral.com"
 MIB = 1024 * 1024
-DELIVERIES = ("auto", "shared", "status")
+DELIVERIES = ("auto", "fixed", "ssh", "ngrok", "shared", "status")
+VERIFICATIONS = ("path", "status")
 DATABASES = ("postgresql://", "postgres://")
 
 
@@ -74,10 +75,24 @@ class Settings:
     ledger: Path | Secret = field(default_factory=lambda: data_folder() / "ledger.db")
     """Where jobs and answers are kept: a file, or the URL of a PostgreSQL database (which may hold a password)."""
     public_url: str | None = None
+    """A base URL of your own that leads to the receiver; `{port}` in it becomes the receiver's port."""
     delivery: str = "auto"
-    """How answers come: `auto` by webhook; `shared` by way of an `aijupyter receive` at the public URL that writes to
-    the same ledger; `status` by status calls alone."""
+    """How answers come: `auto` finds a way; `fixed` at the public URL, `ssh` and `ngrok` by such a tunnel; `shared` by
+    way of an `aijupyter receive` at the public URL that writes to the same ledger; `status` by status calls alone."""
+    verify: str = "path"
+    """What makes an answer count: `path` that it came on its job's unguessable path, `status` that the status call
+    says the same."""
     ngrok_token: Secret | None = None
+    ngrok_domain: str | None = None
+    """A domain of the ngrok account's, such as `me.ngrok.app`, where it has one of its own."""
+    ssh: str | None = None
+    """A host of your own to be reached through, `user@host` or `user@host:port`, by a reverse forward."""
+    ssh_key: Path | None = None
+    """The private key for it, where the SSH agent or the usual files do not have it."""
+    ssh_listen: str = "localhost:0"
+    """Where that host listens for us, `address:port`; port 0 takes any that is free."""
+    media_seconds: float = 86400.0
+    """How long a file may be fetched after it was lent to the provider, in seconds; its job's end ends it sooner."""
     host: str = "127.0.0.1"
     port: int = 0
     max_body: int = 64 * MIB
@@ -159,7 +174,13 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "server_url": ("RC_SERVER_URL",),
     "public_url": ("AIJUPYTER_PUBLIC_URL", "NGROK_URL"),
     "delivery": ("AIJUPYTER_DELIVERY",),
+    "verify": ("AIJUPYTER_VERIFY",),
     "ngrok_token": ("NGROK_AUTHTOKEN",),
+    "ngrok_domain": ("AIJUPYTER_NGROK_DOMAIN",),
+    "ssh": ("AIJUPYTER_SSH",),
+    "ssh_key": ("AIJUPYTER_SSH_KEY",),
+    "ssh_listen": ("AIJUPYTER_SSH_LISTEN",),
+    "media_seconds": ("AIJUPYTER_MEDIA_SECONDS",),
     "embedded": ("AIJUPYTER_EMBEDDED",),
     "model": ("AIJUPYTER_MODEL",),
     "engine": ("AIJUPYTER_ENGINE",),
@@ -170,11 +191,13 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "poll_seconds": ("AIJUPYTER_POLL_SECONDS",),
 }
 
+_CHOICES = {"delivery": DELIVERIES, "verify": VERIFICATIONS}
 _SECRETS = {"client_secret", "jwt", "ngrok_token"}
 _NUMBERS: dict[str, tuple[type[int | float], float, float]] = {
     "port": (int, 0, 65535),
     "max_body": (int, 1024, 2**40),
     "poll_seconds": (float, 0.1, 86400),
+    "media_seconds": (float, 60, 30 * 86400),
 }
 
 
@@ -210,8 +233,10 @@ def _convert(name: str, value: Any) -> Any:
         return _number(name, value)
     if name == "ledger":
         return _ledger(value)
-    if name == "delivery" and value not in DELIVERIES:
-        raise ConfigurationError(f"delivery is {value!r}.", f"It must be one of {', '.join(DELIVERIES)}.")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise ConfigurationError(f"{name} is {value!r}.", f"It must be one of {', '.join(_CHOICES[name])}.")
+    if name == "ssh_key":
+        return Path(value).expanduser().absolute()
     if name == "embedded":
         return _boolean(name, value)
     if name in {"server_url", "public_url"}:

@@ -181,13 +181,22 @@ class Inbox(Protocol):
 
 
 class Tunnel(Protocol):
-    """A way from the public network to the receiver."""
+    """A way from the public network to the receiver. Once closed it may be opened again, perhaps at another URL."""
 
     async def open(self, local_url: str) -> str:
-        """Lead a public base URL, returned without a slash at its end, to `local_url`. Raises TunnelError."""
+        """Lead a public base URL, returned without a slash at its end, to `local_url`.
+
+        Ends within a bounded time. Raises TunnelError with the mend, and has then undone what it did.
+        """
+
+    async def dropped(self) -> str:
+        """Wait until the open tunnel leads nowhere any more, and say why in a few words; for ever where it cannot drop.
+
+        Cancelling the wait harms nothing.
+        """
 
     async def close(self) -> None:
-        """End it. Idempotent."""
+        """End it, within a bounded time. Idempotent."""
 
 
 class Engine(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 from aijupyter.errors import ConfigurationError
@@ -21,7 +22,12 @@ class FixedTunnel:
         self._public_url = public_url
 
     async def open(self, local_url: str) -> str:
-        return (self._public_url or local_url).rstrip("/")
+        port = str(urlsplit(local_url).port or "")
+        return (self._public_url or local_url).replace("{port}", port).rstrip("/")
+
+    async def dropped(self) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError  # for the type checker: the wait has no end
 
     async def close(self) -> None:
         return

@@ -262,16 +262,27 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class AnalysisTask:
-    """What an engine of the embedded service is asked: an operation on an audio file.
+class VoicePrint:
+    """What is kept of an enrolled speaker's voice: a unit `vector`, and the seconds of speech, and of audio, behind it."""
 
-    `options` is the request's body as it came over the wire (camelCase names, e.g. `enableSpeakerDiarization`),
-    without the media fields.
+    vector: tuple[float, ...] = field(repr=False)
+    speech_seconds: float
+    audio_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisTask:
+    """What an engine of the embedded service is asked: an operation on an audio file, or on texts.
+
+    `options` is the request's body as it came over the wire (camelCase names, e.g. `enableSpeakerDiarization`), without
+    the media fields. `audio` is "" for an operation on texts, which are among the options. `voices` are the enrolled
+    speakers that the request names, by their ids.
     """
 
     operation: Operation
     audio: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    voices: Mapping[str, VoicePrint] = field(default_factory=dict)
 
 
 def now() -> datetime:

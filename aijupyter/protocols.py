@@ -13,12 +13,14 @@ from aijupyter.models import (
     JobRecord,
     JobState,
     JobSummary,
+    Operation,
     Owner,
     Receipt,
     Selection,
     Stray,
     Transition,
     Verdict,
+    VoicePrint,
 )
 
 LEASE_SECONDS = 10.0
@@ -200,9 +202,14 @@ class Tunnel(Protocol):
 
 
 class Engine(Protocol):
-    """Answers operations with real analysis, inside the embedded service. Called from a worker thread, one task at a
-    time; it may block and it may use every core.
+    """Answers operations with real analysis, inside the embedded service.
+
+    Called from one thread of a worker process at a time; it may block and it may use every core it is given. It is made
+    anew in each worker process, as `engine(model=..., cache=None)`.
     """
+
+    operations: frozenset[Operation]
+    """What it can be asked. The service answers 501 for the rest."""
 
     def load(self, report: Callable[[str], None]) -> None:
         """Make ready: find or fetch the models and load them. Idempotent.
@@ -212,7 +219,13 @@ class Engine(Protocol):
         """
 
     def analyze(self, task: AnalysisTask, report: Callable[[float], None]) -> dict[str, Any] | list[Any]:
-        """The contract's `response` object for the task, JSON-ready (finite floats, times in seconds).
+        """The contract's `response` for the task, JSON-ready (finite floats, times in seconds).
 
         `report` gets the share done, 0 to 1, rising. Raises MediaError where the file holds no readable audio.
+        """
+
+    def voice_print(self, audio: str, known: VoicePrint | None = None) -> VoicePrint:
+        """The voice that speaks in an audio file, joined with what is `known` of it already.
+
+        Raises MediaError where the file holds no readable audio, or no speech at all.
         """

@@ -49,10 +49,16 @@ def _receive(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from aijupyter.doctor import examine  # noqa: PLC0415  # --help must be quick
+    from aijupyter.doctor import Report, examining  # noqa: PLC0415  # --help must be quick
 
-    report = examine(env_file=options.env_file)
-    sys.stdout.write(f"{report.to_json() if options.json else report}\n")
+    checks = []
+    for check in examining(env_file=options.env_file, offline=options.offline):
+        checks.append(check)
+        if not options.json:  # as it goes, for some of it takes a while
+            sys.stdout.write(f"{check}\n")
+            sys.stdout.flush()
+    report = Report(tuple(checks))
+    sys.stdout.write(f"{report.to_json()}\n" if options.json else f"\n{report.summary}\n")
     return 0 if report.ok else 1
 
 
@@ -94,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--json", action="store_true", help="for programs; exit status 1 where there is something to do"
     )
+    doctor.add_argument("--offline", action="store_true", help="try nothing over the network")
     doctor.add_argument("--env-file", type=Path, default=Path(".env"), metavar="FILE", help="(default: %(default)s)")
     doctor.set_defaults(run=_doctor)
     return parser

@@ -8,6 +8,10 @@ from pathlib import Path
 from aijupyter.config import Secret, Settings
 from aijupyter.session import Session
 
+COST = (
+    "Each call counts like a submission, so a job takes two requests or more of the account's budget, and files go "
+    "within the request, up to 32 MiB. %aijupyter doctor says how to be reached."
+)
 SAMPLE = Path(__file__).parent / "samples" / "two-voices.mp3"
 
 
@@ -77,14 +81,17 @@ def connect(
 
 
 def announcement(session: Session) -> str:
-    """One line about what answers, and why."""
+    """One line about what answers, how the answers come in, and why."""
     status = session.status
-    if not status.embedded:
-        from aijupyter.views.session import reached  # noqa: PLC0415  # nothing to show outside IPython
-
-        return f"Connected to {status.server}. Receiver: {reached(session)}."
-    why = "as asked" if session.settings.embedded else "no RingCentral credentials were found"
-    return f"Connected to the embedded AI service on this machine ({why}): recordings do not leave it."
+    if status.embedded:
+        why = "as asked" if session.settings.embedded else "no RingCentral credentials were found"
+        return f"Connected to the embedded AI service on this machine ({why}): recordings do not leave it."
+    way = status.way_in
+    assert way is not None  # noqa: S101  # for the type checker: the session is open
+    if way.name != "status":
+        return f"Connected to {status.server}. Answers come in {way.words} ({way.why})."
+    why = f"{way.why}: {way.problem}" if way.problem else f"{way.why}."
+    return f"Connected to {status.server}. Answers are asked for by status calls alone ({why.rstrip('.')}). {COST}"
 
 
 def sample() -> Path:

@@ -150,7 +150,11 @@ class ReceiverError(AIJupyterError, OSError):
 
 
 class TunnelError(AIJupyterError, ConnectionError):
-    """The public URL cannot be opened."""
+    """The public URL cannot be opened. `lasting` says that trying again cannot help, before a person mends it."""
+
+    def __init__(self, problem: str, mend: str = "", *, lasting: bool = False) -> None:
+        super().__init__(problem, mend)
+        self.lasting = lasting
 
 
 class ServiceError(AIJupyterError, RuntimeError):

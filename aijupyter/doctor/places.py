@@ -1,4 +1,4 @@
-"""What is set up: settings, credentials, the session, the embedded service's models, ledger, receiver and tunnel."""
+"""What is set up: settings, credentials, the session, the embedded service's models, ledger and receiver."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from platformdirs import user_cache_path
 
 from aijupyter.config import Secret
 from aijupyter.doctor.patient import Patient
-from aijupyter.doctor.report import Finding, fine, moot, wrong
+from aijupyter.doctor.report import Finding, fine, moot, unknown, wrong
 from aijupyter.doctor.software import lacking
 from aijupyter.errors import LedgerError
 from aijupyter.models import Selection
-from aijupyter.session.parts import choose_tunnel, make_ledger, shown_place
+from aijupyter.session.parts import make_ledger, shown_place
 
 LEDGER_SECONDS = 1.5
 LEAST_FREE = 200 * 1000**2
@@ -44,7 +44,7 @@ def credentials(patient: Patient) -> Finding:
     """Which credentials were found, and where. Never what they are."""
     found = patient.settings
     if found is None:
-        return _unknown()
+        return unknown()
     if not found.has_credentials:
         said = "No account's credentials were found: the embedded service answers."
         return moot(said)
@@ -67,7 +67,7 @@ def embedded(patient: Patient) -> Finding:
     """Whether the embedded service has what it needs: its engine, packages and models."""
     found = patient.settings
     if found is None:
-        return _unknown()
+        return unknown()
     if not found.uses_embedded:
         return moot("Not used: an account answers.")
     if found.engine != "local":
@@ -85,7 +85,7 @@ def ledger(patient: Patient) -> Finding:
     """Whether the ledger opens, and has room."""
     found = patient.settings
     if found is None:
-        return _unknown()
+        return unknown()
     place = found.ledger
     if isinstance(place, Path):
         folder = next(folder for folder in (place.parent, *place.parents) if folder.exists())
@@ -108,7 +108,7 @@ def receiver(patient: Patient) -> Finding:
     """Whether answers can be listened for."""
     found = patient.settings
     if found is None:
-        return _unknown()
+        return unknown()
     if patient.session is not None:
         return fine("The open session listens.")
     port = str(found.port) if found.port else "any free port"
@@ -124,28 +124,6 @@ def receiver(patient: Patient) -> Finding:
         mend = "Leave host and port out, or set others: AIJUPYTER_HOST, AIJUPYTER_PORT. An open session may hold it."
         return wrong(said, mend)
     return fine(f"It can listen on {found.host}, {port}.")
-
-
-def tunnel(patient: Patient) -> Finding:
-    """Whether there is a way for answers to come from outside. It is not opened."""
-    found = patient.settings
-    if found is None:
-        return _unknown()
-    if found.uses_embedded:
-        return moot("Not needed: the embedded service is on this machine.")
-    if found.delivery == "status":
-        return moot("Not needed: answers are asked for by status calls (delivery).")
-    kind = type(choose_tunnel(found, found.server_url)).__name__
-    if kind == "NgrokTunnel":
-        return _ngrok()
-    if found.public_url is not None:
-        way = "of an aijupyter receive that shares the ledger" if found.delivery == "shared" else "your own"
-        return fine(f"A fixed one, {way}, from {found.sources.get('public_url', '?')}.")
-    return moot("Not needed: the API is on this machine.")
-
-
-def _unknown() -> Finding:
-    return moot("Not known before the settings can be read.")
 
 
 def _other_engine(engine: str) -> Finding:
@@ -231,14 +209,3 @@ async def _count(place: Path | Secret) -> int:
         return await book.count(Selection())
     finally:
         await book.close()
-
-
-def _ngrok() -> Finding:
-    from pyngrok import conf  # noqa: PLC0415  # only those who use ngrok pay for it
-
-    said = "ngrok, to be opened with the session"
-    agent = Path(os.environ.get("PYNGROK_NGROK_PATH") or conf.DEFAULT_NGROK_PATH)
-    if agent.exists():
-        return fine(f"{said}; its agent is installed.")
-    mend = "Without a network: put the agent there yourself, and set PYNGROK_NGROK_PATH."
-    return fine(f"{said}; its agent is fetched at the first use.", mend)

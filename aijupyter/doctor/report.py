@@ -30,6 +30,11 @@ def moot(said: str, mend: str = "") -> Finding:
     return None, said, mend
 
 
+def unknown() -> Finding:
+    """It cannot be told before the settings can be read."""
+    return moot("Not known before the settings can be read.")
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line. `ok` is None where it does not apply here; `mend` says what to do, and may advise there too."""
@@ -43,6 +48,12 @@ class Check:
     def word(self) -> str:
         """How it went, in a word."""
         return _WORDS[self.ok]
+
+    def __str__(self) -> str:
+        lines = textwrap.wrap(self.said, WIDTH - _INDENT, break_on_hyphens=False) or [""]
+        if self.mend:
+            lines += textwrap.wrap(f"> {self.mend}", WIDTH - _INDENT, subsequent_indent="  ", break_on_hyphens=False)
+        return f"{self.word:<6}{self.name:<15}" + f"\n{' ' * _INDENT}".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +83,6 @@ class Report:
         return json.dumps({"ok": self.ok, "checks": [asdict(check) for check in self.checks]}, indent=2)
 
     def __str__(self) -> str:
-        return "\n".join([*(_line(check) for check in self.checks), "", self.summary])
+        return "\n".join([*map(str, self.checks), "", self.summary])
 
     __repr__ = __str__
-
-
-def _line(check: Check) -> str:
-    lines = textwrap.wrap(check.said, WIDTH - _INDENT, break_on_hyphens=False) or [""]
-    if check.mend:
-        lines += textwrap.wrap(f"> {check.mend}", WIDTH - _INDENT, subsequent_indent="  ", break_on_hyphens=False)
-    return f"{check.word:<6}{check.name:<15}" + f"\n{' ' * _INDENT}".join(lines)

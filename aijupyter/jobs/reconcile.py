@@ -72,6 +72,13 @@ class Reconciler:
         self._due.pop(key, None)
         self._waits.pop(key, None)
 
+    def hasten(self) -> None:
+        """Deliveries may have been lost: ask for each awaited job as soon as for one that was just sent."""
+        latest = time.monotonic() + self._seconds
+        self._waits.clear()
+        for key in [key for key, due in self._due.items() if due > latest]:
+            self._schedule(key, self._seconds)
+
     async def run(self) -> None:
         """Go on until cancelled."""
         while True:

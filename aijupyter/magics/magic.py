@@ -132,11 +132,11 @@ class AIJupyterMagics(Magics):
 
         return needed_session(self._names, name).jobs(**chosen)
 
-    def _doctor(self, name: str = "ai", env_file: str = ".env") -> None:
+    def _doctor(self, name: str = "ai", env_file: str = ".env", *, offline: bool = False) -> None:
         from aijupyter.doctor import examine  # noqa: PLC0415  # %load_ext must be quick
         from aijupyter.magics.opening import session_in  # noqa: PLC0415  # the same
 
-        display(examine(session_in(self._names, name), env_file=env_file))
+        display(examine(session_in(self._names, name), env_file=env_file, offline=offline))
 
     def _config(self, name: str = "ai", env_file: str | None = None) -> None:
         from aijupyter.config import Settings  # noqa: PLC0415  # %load_ext must be quick

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from aijupyter.config import DELIVERIES
+from aijupyter.config import DELIVERIES, VERIFICATIONS
 from aijupyter.errors import OptionError
 from aijupyter.models import JobState, Operation
 from aijupyter.session.fields import Field, Kind, fields_of
@@ -46,6 +46,12 @@ _START = (
     Field("ledger", Kind.TEXT, None, "where jobs and answers are kept: a file"),
     Field("public_url", Kind.TEXT, None, "your own URL that leads to the receiver"),
     Field("delivery", Kind.CHOICE, None, "how answers come", DELIVERIES),
+    Field("ssh", Kind.TEXT, None, "a host of your own to be reached through: user@host"),
+    Field("ssh_key", Kind.TEXT, None, "the private key for it"),
+    Field("ssh_listen", Kind.TEXT, None, "where that host listens for us (localhost:0)"),
+    Field("ngrok_domain", Kind.TEXT, None, "a domain of the ngrok account's"),
+    Field("verify", Kind.CHOICE, None, "what makes an answer count", VERIFICATIONS),
+    Field("media_seconds", Kind.TEXT, None, "how long a lent file may be fetched, in seconds (86400)"),
     Field("host", Kind.TEXT, None, "where the receiver listens (127.0.0.1)"),
     Field("port", Kind.WHOLE, None, "where the receiver listens (any free port)"),
     Field("max_body", Kind.WHOLE, None, "the largest delivery that is taken, in bytes"),
@@ -65,7 +71,7 @@ _FIELDS = {
     "stop": (_NAME,),
     "status": (_NAME,),
     "jobs": _JOBS,
-    "doctor": (_NAME, _ENV_FILE),
+    "doctor": (_NAME, _ENV_FILE, Field("offline", Kind.FLAG, False, "try nothing over the network")),
     "config": (_NAME, _ENV_FILE),
     "nest": (),
     "traceback": (),

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from aijupyter.api import operations
-from aijupyter.config import Settings, is_local
+from aijupyter.config import is_local
 from aijupyter.errors import LedgerError, MediaError, MediaNotFoundError
 from aijupyter.media import load_recording, open_url, stamp
 from aijupyter.models import JobRecord, Recording
@@ -30,13 +30,9 @@ SPOOLED_SECONDS = 7 * 86400.0
 class Lender:
     """The recordings of the jobs under way. Private copies, of recordings given as bytes, lie in the folder `spool`."""
 
-    def __init__(self, receiver: Receiver, settings: Settings, server_url: str, spool: Path) -> None:
+    def __init__(self, receiver: Receiver, spool: Path) -> None:
         self.spool = spool
-        self.base_url = ""
-        """Where the receiver is reached from outside; set when that is known."""
         self._receiver = receiver
-        self._delivery = settings.delivery
-        self._is_near = settings.uses_embedded or is_local(server_url)
         self._urls: dict[str, str] = {}
         self._shelved: dict[str, str] = {}
         self._copies: dict[str, str] = {}
@@ -51,8 +47,10 @@ class Lender:
         if url is not None:
             self.remember(key, url)
 
-    async def lend(self, record: JobRecord) -> operations.Media:
-        """What to send of a job's recording. Raises MediaError."""
+    async def lend(self, record: JobRecord, base: str | None) -> operations.Media:
+        """What to send of a job's recording: the URL where it is fetched, for a file below `base`, or without one the
+        file itself. Raises MediaError.
+        """
         url = self._urls.get(record.key)
         if url is None and record.media is None:
             raise MediaError("It is not known any more where its recording is.", "Ask again.", source=record.recording)
@@ -63,20 +61,19 @@ class Lender:
             async with aiohttp.ClientSession(trust_env=not is_local(recording.url)) as http:
                 found = await open_url(recording.url, http=http)
             return operations.Media(found.encoding, content_uri=recording.url)
-        return await asyncio.to_thread(self._lend_file, record.key, recording)
+        return await asyncio.to_thread(self._lend_file, record.key, recording, base)
 
-    def _lend_file(self, key: str, recording: Recording) -> operations.Media:
+    def _lend_file(self, key: str, recording: Recording, base: str | None) -> operations.Media:
         path = recording.path
         assert path is not None  # noqa: S101  # a Recording has one of the two
         try:
             if stamp(path) != recording.stamp:
                 raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
-            if self._delivery != "auto" and not self._is_near:
+            if base is None:
                 content = _content(path, recording.name)
                 if stamp(path) == recording.stamp:
                     return operations.Media(recording.encoding, content=content)
                 raise MediaError(f"{path} changed after it was asked about.", "Ask again.", source=str(path))
-            base = self.base_url if self._delivery == "auto" else self._receiver.url
             self._receiver.shelf.withdraw(self._shelved.get(key, ""))
             self._shelved[key], uri = self._receiver.share(base, path, recording.content_type, recording.stamp)
         except FileNotFoundError as error:

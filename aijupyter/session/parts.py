@@ -17,12 +17,7 @@ from aijupyter.api.auth import Credentials
 from aijupyter.api.budget import Priority
 from aijupyter.api.transport import Attempt, Transport
 from aijupyter.config import Secret, Settings, data_folder, is_local
-from aijupyter.errors import (
-    ConfigurationError,
-    LedgerError,
-    PortalError,
-    SessionClosedError,
-)
+from aijupyter.errors import LedgerError, PortalError, SessionClosedError
 from aijupyter.jobs.book import JobBook
 from aijupyter.jobs.dispatch import Dispatcher
 from aijupyter.jobs.reconcile import Reconciler
@@ -32,19 +27,17 @@ from aijupyter.ledger.sqlite import SQLiteLedger
 from aijupyter.media import shown_url
 from aijupyter.models import UNDER_WAY, JobRecord, JobState, Owner, now
 from aijupyter.portal import Portal
-from aijupyter.protocols import LEASE_SECONDS, Ledger, Tunnel
+from aijupyter.protocols import LEASE_SECONDS, Ledger
 from aijupyter.receiver.server import Receiver
+from aijupyter.session.gateway import Gateway
 from aijupyter.session.lending import Lender
-from aijupyter.tunnels.fixed import FixedTunnel
-from aijupyter.tunnels.ngrok import NgrokTunnel
+from aijupyter.session.ways import ways_in
 
 log = logging.getLogger(__name__)
 
 EMBEDDED_POLL_SECONDS = 10.0
 NUDGE_SECONDS = 1.0
 MOST_RELOADED = 100
-NOWHERE = "https://no-deliveries.invalid"
-"""The API wants a webhook; this one leads nowhere, for answers that only the status call brings."""
 LOOKING_SECONDS = (1.0, 5.0, 30.0, 60.0)
 
 
@@ -100,7 +93,9 @@ class Parts:
             ledger=self.ledger, book=book, owner=self.owner.id, expect=self._expect, settled=self._settled
         )
         self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
-        self.lender = Lender(self.receiver, settings, server.url, spool_of(settings.ledger))
+        near = settings.uses_embedded or is_local(server.url)
+        self.gateway = Gateway(ways_in(settings, server.url), near=near, disturbed=self._disturbed)
+        self.lender = Lender(self.receiver, spool_of(settings.ledger))
         self.sender = Sender(
             ledger=self.ledger,
             dispatcher=self.dispatcher,
@@ -123,7 +118,8 @@ class Parts:
         stack.push_async_callback(self.ledger.close)
         await self.receiver.start()
         stack.push_async_callback(self.receiver.stop)
-        await self._open_tunnel()
+        await self.gateway.open(self.receiver.url)
+        stack.push_async_callback(self.gateway.close)
         self.transport = Transport(self.server.url, self.server.credentials)
         stack.push_async_callback(self.transport.close)
         stack.callback(self.dispatcher.give_up, _closed)
@@ -142,14 +138,6 @@ class Parts:
     async def close(self) -> None:
         """Stop everything, in reverse. Jobs under way are free for the next session."""
         await self._stack.aclose()
-
-    async def _open_tunnel(self) -> None:
-        if self._settings.delivery == "status" and not self._settings.uses_embedded:
-            self.lender.base_url = NOWHERE
-            return
-        tunnel = choose_tunnel(self._settings, self.server.url)
-        self.lender.base_url = await tunnel.open(self.receiver.url)
-        self._stack.push_async_callback(tunnel.close)
 
     async def mourn(self, message: str) -> None:
         """The embedded service is no more: end every wait, and leave its jobs to the next session."""
@@ -183,14 +171,18 @@ class Parts:
 
     async def send(self, record: JobRecord, attempt: Attempt) -> operations.Accepted:
         """Lend the recording out and submit the question."""
-        media = await self.lender.lend(record)
+        reach = await self.gateway.reach()
+        media = await self.lender.lend(record, reach.media)
         body = {**media.wire(), **record.options}
-        webhook = self.receiver.delivery_url(self.lender.base_url, record.path)
+        webhook = self.receiver.delivery_url(reach.deliveries, record.path)
         path = operations.PATHS[record.operation]
         return await operations.submit(self.transport, path, body, webhook=webhook, attempt=attempt)
 
     def _expect(self, record: JobRecord) -> None:
         self.reconciler.expect(record)
+
+    def _disturbed(self) -> None:
+        self.reconciler.hasten()
 
     def _settled(self, key: str) -> None:
         self.reconciler.settled(key)
@@ -198,8 +190,7 @@ class Parts:
 
     async def _job_status(self, job_id: str) -> bytes:
         # Where nothing else brings answers, status calls have their turn among the submissions.
-        alone = self._settings.delivery == "status"
-        priority = Priority.SUBMISSION if alone else Priority.POLL
+        priority = Priority.SUBMISSION if self.gateway.is_alone else Priority.POLL
         return (await operations.job_status(self.transport, job_id, priority=priority)).body
 
     # What goes on by itself.
@@ -269,28 +260,6 @@ class Parts:
                     job.nudge()
             if rounds % 5 == 0:
                 self.dispatcher.news([job.key for job in watched if job.record.owner != self.owner.id][:MOST_RELOADED])
-
-
-def choose_tunnel(settings: Settings, server_url: str) -> Tunnel:
-    """How the server reaches the receiver: a server on this machine needs no way from outside."""
-    if settings.uses_embedded:  # whatever public URL is set: what it is promised stays on this machine
-        return FixedTunnel()
-    if settings.public_url is not None:
-        return FixedTunnel(settings.public_url)
-    if settings.delivery == "shared":
-        raise ConfigurationError(
-            "delivery='shared' needs the public URL of the receiver that stands alone.",
-            "Give it: connect(public_url='https://...') or AIJUPYTER_PUBLIC_URL.",
-        )
-    if is_local(server_url):
-        return FixedTunnel()
-    if settings.ngrok_token is not None:
-        return NgrokTunnel(settings.ngrok_token)
-    raise ConfigurationError(
-        f"{server_url} cannot reach this machine: there is no public URL for its answers.",
-        "Give your own: connect(public_url='https://...') or AIJUPYTER_PUBLIC_URL; or set NGROK_AUTHTOKEN for ngrok; "
-        "or do without, by status calls alone: connect(delivery='status').",
-    )
 
 
 def _closed(record: JobRecord) -> SessionClosedError:

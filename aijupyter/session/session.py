@@ -37,8 +37,10 @@ from aijupyter.models import UNDER_WAY, JobRecord, JobState, Recording, now
 from aijupyter.portal import Portal
 from aijupyter.protocols import Ledger
 from aijupyter.session.batches import Batches, Prepared
+from aijupyter.session.checking import Checking
 from aijupyter.session.desk import SessionDesk
 from aijupyter.session.exploring import Exploring
+from aijupyter.session.gateway import GatewayStatus
 from aijupyter.session.keeping import Keeping
 from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
 from aijupyter.session.verbs import Question
@@ -50,13 +52,14 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """What a session is doing. `server` is the API's address, `public_url` where deliveries are sent.
+    """What a session is doing. `server` is the API's address, `public_url` where deliveries are sent, and `way_in` how
+    they come there (None when it is closed).
 
     `answering` is False when the session is closed or its embedded service has ended. Its repr leaves out the URLs that
     lead to this kernel, for an output that shows it is saved.
@@ -68,12 +71,13 @@ class SessionStatus:
     server: str = field(repr=False)
     public_url: str = field(repr=False)
     receiver_url: str = field(repr=False)
+    way_in: GatewayStatus | None
     ledger: str
     under_way: int
     models: str
 
 
-class Session(Batches, Keeping, Exploring):
+class Session(Batches, Keeping, Exploring, Checking):
     """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -123,8 +127,9 @@ class Session(Batches, Keeping, Exploring):
             answering=parts is not None and (service is None or service.alive),
             embedded=self.settings.uses_embedded,
             server=parts.server.url if parts else self.settings.server_url,
-            public_url=parts.lender.base_url if parts else "",
+            public_url=parts.gateway.status.public_url if parts else "",
             receiver_url=parts.receiver.url if parts else "",
+            way_in=parts.gateway.status if parts else None,
             ledger=shown_place(place),
             under_way=parts.under_way if parts else 0,
             models=str(models),
@@ -239,8 +244,12 @@ class Session(Batches, Keeping, Exploring):
         return self._desk.call(function, *args)
 
     @property
+    def _open_parts(self) -> Parts:
+        return self._desk.open_parts()
+
+    @property
     def _ledger(self) -> Ledger:
-        return self._desk.open_parts().ledger
+        return self._open_parts.ledger
 
     def _start(self) -> None:
         server = self._find_server()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aijupyter.config import is_local
 from aijupyter.session import Session
 from aijupyter.views.html import CARD, tag
 
@@ -25,14 +24,13 @@ def session_facts(session: Session) -> list[tuple[str, str]]:
 
 def reached(session: Session) -> str:
     """How answers come to the receiver, in words; the URL itself is `session.status.public_url`."""
-    settings = session.settings
-    if settings.uses_embedded:
-        return "on this machine"
-    if settings.delivery == "status":
-        return "none; answers are asked for by status calls"
-    if settings.public_url is not None:
-        return "one for several kernels, at your public URL" if settings.delivery == "shared" else "at your public URL"
-    return "on this machine" if is_local(settings.server_url) else "through ngrok"
+    way = session.status.way_in
+    if way is None:
+        return ""
+    trouble = "" if way.up else "; it dropped, and is opened again"
+    if way.name == "status" and way.problem:
+        trouble = f" ({way.problem})"
+    return f"{way.words}{trouble}"
 
 
 def session_text(session: Session) -> str:

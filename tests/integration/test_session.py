@@ -21,6 +21,7 @@ from until import until
 
 import aijupyter
 from aijupyter import errors
+from aijupyter.connecting import announcement
 from aijupyter.jobs import Job
 from aijupyter.session import Session
 
@@ -460,10 +461,15 @@ def test_start_up_is_undone_when_a_part_fails(double: ProviderDouble, tmp_path: 
     until(lambda: set(threading.enumerate()) <= before)
 
 
-def test_the_real_provider_needs_a_public_url() -> None:
-    """A provider out there cannot reach this machine by itself: said at once."""
-    with pytest.raises(errors.ConfigurationError, match="public URL"):
-        aijupyter.connect(client_id="a", client_secret="b", jwt="c")
+def test_a_provider_that_cannot_reach_us_is_asked() -> None:
+    """Where nothing leads to this machine, status calls bring the answers, and the session says so, and what it costs."""
+    with aijupyter.connect(client_id="a", client_secret="b", jwt="c") as ai:
+        assert ai.status.way_in is not None
+        assert ai.status.way_in.name == "status"
+        assert "no public URL" in announcement(ai)
+        assert "two requests" in announcement(ai)
+    with pytest.raises(errors.ConfigurationError, match="delivery='fixed' needs a public URL"):
+        aijupyter.connect(client_id="a", client_secret="b", jwt="c", delivery="fixed")
 
 
 def test_nothing_is_left_behind(double: ProviderDouble, wav: Path) -> None:

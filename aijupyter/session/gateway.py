@@ -26,7 +26,7 @@ NOWHERE = "https://no-deliveries.invalid"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where the provider finds this session: base URLs for `deliveries`, and for `media` (None: it cannot fetch any)."""
+    """Where the provider finds this session: base URLs for `deliveries` and for `media` (None: no files)."""
 
     deliveries: str = field(repr=False)
     media: str | None = field(repr=False)
@@ -54,8 +54,8 @@ class Gateway:
     """The way in of a session. All of it in the portal's loop, but `status`, which any thread may read.
 
     `ways` are tried in their order. `near` says whether the API is on this machine, and can fetch from here directly.
-    `disturbed` is called when deliveries may have been lost. Where the last way has no tunnel, it stands in for one that
-    has been down for `grace` seconds, and the others are tried again after each of the seconds in `retries`.
+    `disturbed` is called when deliveries may have been lost. Where the last way has no tunnel, it stands in for one
+    that has been down for `grace` seconds, and the others are tried again after each of the seconds in `retries`.
     """
 
     def __init__(

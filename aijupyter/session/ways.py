@@ -31,7 +31,7 @@ class Way:
 
 
 def ways_in(settings: Settings, server_url: str) -> tuple[Way, ...]:
-    """The ways that `delivery` allows, the best first. Raises ConfigurationError where the one it names lacks a setting."""
+    """The ways that `delivery` allows, the best first. Raises ConfigurationError where one it names lacks a setting."""
     if settings.uses_embedded:  # whatever else is set: what it is promised stays on this machine
         return (_direct("the embedded service runs here"),)
     if settings.delivery == "auto":

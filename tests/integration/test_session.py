@@ -462,7 +462,7 @@ def test_start_up_is_undone_when_a_part_fails(double: ProviderDouble, tmp_path: 
 
 
 def test_a_provider_that_cannot_reach_us_is_asked() -> None:
-    """Where nothing leads to this machine, status calls bring the answers, and the session says so, and what it costs."""
+    """Where nothing leads to this machine, status calls bring the answers; the session says so, and what it costs."""
     with aijupyter.connect(client_id="a", client_secret="b", jwt="c") as ai:
         assert ai.status.way_in is not None
         assert ai.status.way_in.name == "status"

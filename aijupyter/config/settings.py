@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import platformdirs
 from dotenv import dotenv_values
 
+from aijupyter.config.secret import Secret
 from aijupyter.errors import ConfigurationError, CredentialsError
 
 DEFAULT_SERVER_URL = "https://platform.ringcentral.com"
@@ -20,28 +21,6 @@ MIB = 1024 * 1024
 DELIVERIES = ("auto", "fixed", "ssh", "ngrok", "shared", "status")
 VERIFICATIONS = ("path", "status")
 DATABASES = ("postgresql://", "postgres://")
-
-
-class Secret:
-    """A text that shows itself to nobody: `reveal()` is the one way to it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself. Never log or show it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
 
 def data_folder() -> Path:

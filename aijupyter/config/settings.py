@@ -1,26 +1,22 @@
-"""Settings: the only reader of the environment and of .env files. Secrets are masked wherever a setting is shown."""
+"""Settings: everything that can be set, found in one search. Secrets are masked wherever a setting is shown."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import platformdirs
-from dotenv import dotenv_values
 
+from aijupyter.config.places import CREDENTIALS
+from aijupyter.config.search import Search, is_trouble
 from aijupyter.config.secret import Secret
+from aijupyter.config.values import convert, is_local
 from aijupyter.errors import ConfigurationError, CredentialsError
 
 DEFAULT_SERVER_URL = "https://platform.ringcentral.com"
 MIB = 1024 * 1024
-DELIVERIES = ("auto", "fixed", "ssh", "ngrok", "shared", "status")
-VERIFICATIONS = ("path", "status")
-DATABASES = ("postgresql://", "postgres://")
 
 
 def data_folder() -> Path:
@@ -28,18 +24,11 @@ def data_folder() -> Path:
     return Path(platformdirs.user_data_dir("aijupyter", appauthor=False))
 
 
-def is_local(url: str) -> bool:
-    """Whether a URL leads to this very machine, by its host's name alone."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that can be set. `load` finds each value in the arguments, the environment, a .env file, or here."""
+    """Everything that can be set. `load` finds each value in the arguments, the environment, a .env file, or here; and
+    credentials also in the keyring, in Colab's secrets, and in ngrok's own configuration.
+    """
 
     server_url: str = DEFAULT_SERVER_URL
     client_id: str | None = None
@@ -78,28 +67,44 @@ class Settings:
     """The largest delivery that is taken, in bytes."""
     poll_seconds: float = 60.0
     """How long an answer may keep silent before the status call asks for it, in seconds."""
+    keyring_seconds: float = 5.0
+    """How long the keyring may take to answer, in seconds, before it is passed over; 0 does not ask it."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    """Where each value that is not a default came from: `argument`, `environment NAME` or `FILE NAME`."""
+    """Where each value that is not a default came from: `argument`, or a place and the name there, such as
+    `environment RC_USER_JWT`, `.env RC_USER_JWT`, `keyring RC_USER_JWT`, `Colab's secrets RC_USER_JWT`,
+    `ngrok's own configuration authtoken`."""
+    skipped: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Which of the later places gave no answer, and why: `{"keyring": "it is locked"}`."""
 
     @classmethod
     def load(cls, *, env_file: str | Path | None = ".env", **arguments: Any) -> Self:
         """Gather the settings. An argument that is None counts as not given.
 
-        Raises ConfigurationError (CredentialsError where credentials are incomplete) that names the setting.
+        Keyring, Colab's secrets and ngrok's own configuration are asked last, only for credentials that are missing
+        and of use, and passed over where they do not answer. Raises ConfigurationError (CredentialsError where
+        credentials are incomplete) that names the setting.
         """
-        found: dict[str, Any] = {}
-        sources: dict[str, str] = {}
-        for name, value in arguments.items():
-            if value is not None:
-                found[name], sources[name] = value, "argument"
-        for place, values in (("environment", dict(os.environ)), (str(env_file), _read_env_file(env_file))):
-            for name, variable in _first_set(values).items():
-                if name not in found:
-                    found[name], sources[name] = values[variable], f"{place} {variable}"
-        settings = cls(**{name: _convert(name, value) for name, value in found.items()}, sources=sources)
-        settings._check_credentials()
-        settings._check_server()
+        search = Search()
+        search.take_written(arguments, env_file)
+        settings = cls._of(search)
+        if not settings.embedded and not settings.has_credentials:
+            search.ask_for_account(seconds=settings.keyring_seconds)
+            settings = cls._of(search)
+        if _may_use_ngrok(settings):
+            search.ask_for_ngrok(seconds=settings.keyring_seconds)
+            settings = cls._of(search)
+        _check_credentials(settings)
+        _check_server(settings, search.foreign_server())
         return settings
+
+    @classmethod
+    def _of(cls, search: Search) -> Self:
+        for name in search.found:
+            if name not in _FIELDS:
+                raise ConfigurationError(f"There is no setting {name!r}.", f"There are: {', '.join(sorted(_FIELDS))}.")
+        values = {name: convert(name, found.value) for name, found in search.found.items()}
+        sources = {name: found.source for name, found in search.found.items()}
+        return cls(**values, sources=sources, skipped=search.skipped)
 
     @property
     def has_credentials(self) -> bool:
@@ -111,158 +116,56 @@ class Settings:
         """Whether the embedded service answers."""
         return self.embedded if self.embedded is not None else not self.has_credentials
 
-    def _check_server(self) -> None:
-        """The credentials go to the server, so a folder's .env must not send somebody else's elsewhere."""
-        if self.uses_embedded or is_local(self.server_url):
-            return
-        if not self.server_url.startswith("https://"):
-            raise ConfigurationError(
-                f"server_url is {self.server_url!r}: the credentials would travel in the clear.", "Use https://."
-            )
-        places = {name: source.rpartition(" ")[0] for name, source in self.sources.items()}
-        here = places.get("server_url", "")
-        if here not in {"", "environment"} and any(places.get(name) != here for name in _CREDENTIALS):
-            raise ConfigurationError(
-                f"{here} names a server for credentials that are not from {here}.",
-                "Give both in one place, or server_url as an argument of connect().",
-            )
+    @property
+    def troubles(self) -> list[str]:
+        """The places that are here and were passed over, each with the reason, for a person."""
+        return [f"{place}: {reason}" for place, reason in self.skipped.items() if is_trouble(reason)]
 
-    def _check_credentials(self) -> None:
-        given = {name for name in _CREDENTIALS if getattr(self, name)}
-        missing = [variable for name, variable in _CREDENTIALS.items() if name not in given]
-        if self.embedded or not missing or (not given and self.embedded is None and "server_url" not in self.sources):
-            return
-        problem = (
-            f"The credentials are incomplete: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing."
-        )
-        raise CredentialsError(
-            problem,
-            "Set them in the environment, in a .env file or as arguments of connect(), or use the embedded service: "
-            "connect(embedded=True).",
+
+def _may_use_ngrok(settings: Settings) -> bool:
+    wanted = settings.delivery == "ngrok" or (settings.delivery == "auto" and not is_local(settings.server_url))
+    return wanted and not settings.uses_embedded and settings.public_url is None and settings.ngrok_token is None
+
+
+def _check_server(settings: Settings, foreign: str | None) -> None:
+    """The credentials go to the server, so a folder's .env must not send somebody else's elsewhere, nor to localhost,
+    where on a shared machine anybody may listen.
+    """
+    if settings.uses_embedded:
+        return
+    check_private(settings.server_url)
+    if foreign is not None:
+        raise ConfigurationError(
+            f"{foreign} names a server for credentials that are not from {foreign}.",
+            "Give both in one place, or server_url as an argument of connect().",
         )
 
 
-_CREDENTIALS = {
-    "client_id": "RC_APP_CLIENT_ID",
-    "client_secret": "RC_APP_CLIENT_SECRET",
-    "jwt": "RC_USER_JWT",
-}
-
-_VARIABLES: dict[str, tuple[str, ...]] = {
-    **{name: (variable,) for name, variable in _CREDENTIALS.items()},
-    "server_url": ("RC_SERVER_URL",),
-    "public_url": ("AIJUPYTER_PUBLIC_URL", "NGROK_URL"),
-    "delivery": ("AIJUPYTER_DELIVERY",),
-    "verify": ("AIJUPYTER_VERIFY",),
-    "ngrok_token": ("NGROK_AUTHTOKEN",),
-    "ngrok_domain": ("AIJUPYTER_NGROK_DOMAIN",),
-    "ssh": ("AIJUPYTER_SSH",),
-    "ssh_key": ("AIJUPYTER_SSH_KEY",),
-    "ssh_listen": ("AIJUPYTER_SSH_LISTEN",),
-    "media_seconds": ("AIJUPYTER_MEDIA_SECONDS",),
-    "embedded": ("AIJUPYTER_EMBEDDED",),
-    "model": ("AIJUPYTER_MODEL",),
-    "engine": ("AIJUPYTER_ENGINE",),
-    "ledger": ("AIJUPYTER_LEDGER",),
-    "host": ("AIJUPYTER_HOST",),
-    "port": ("AIJUPYTER_PORT",),
-    "max_body": ("AIJUPYTER_MAX_BODY",),
-    "poll_seconds": ("AIJUPYTER_POLL_SECONDS",),
-}
-
-_CHOICES = {"delivery": DELIVERIES, "verify": VERIFICATIONS}
-_SECRETS = {"client_secret", "jwt", "ngrok_token"}
-_NUMBERS: dict[str, tuple[type[int | float], float, float]] = {
-    "port": (int, 0, 65535),
-    "max_body": (int, 1024, 2**40),
-    "poll_seconds": (float, 0.1, 86400),
-    "media_seconds": (float, 60, 30 * 86400),
-}
+def _check_credentials(settings: Settings) -> None:
+    given = {name: variable for name, variable in CREDENTIALS.items() if getattr(settings, name)}
+    missing = [variable for name, variable in CREDENTIALS.items() if name not in given]
+    asked_for = given or settings.embedded is False or "server_url" in settings.sources
+    if settings.embedded or not missing or not asked_for:
+        return
+    told = [f"The credentials are incomplete: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing."]
+    if given:
+        places = {name: settings.sources.get(name, "").removesuffix(f" {given[name]}") for name in given}
+        told.append(f"Found: {', '.join(f'{given[name]} ({place})' for name, place in places.items())}.")
+    if settings.troubles:
+        told.append(f"Not answered: {'; '.join(settings.troubles)}.")
+    raise CredentialsError(
+        " ".join(told),
+        "Set them in the environment, in a .env file, by `aijupyter login` or as arguments of connect(), or use the "
+        "embedded service: connect(embedded=True).",
+    )
 
 
-def _first_set(values: Mapping[str, str]) -> dict[str, str]:
-    """For each setting, the first of its variables that holds something."""
-    return {
-        name: next(variable for variable in variables if values.get(variable))
-        for name, variables in _VARIABLES.items()
-        if any(values.get(variable) for variable in variables)
-    }
+def check_private(server_url: str) -> None:
+    """Whether credentials may travel there. Raises ConfigurationError where everybody on the way could read them."""
+    if not server_url.startswith("https://") and not is_local(server_url):
+        raise ConfigurationError(
+            f"server_url is {server_url!r}: the credentials would travel in the clear.", "Use https://."
+        )
 
 
-def _read_env_file(path: str | Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    file = Path(path).expanduser()
-    if not file.is_file():
-        if str(path) == ".env":  # the customary place, which need not exist
-            return {}
-        raise ConfigurationError(f"There is no env_file {str(path)!r}.", "Check the path given to connect().")
-    try:
-        return {name: value for name, value in dotenv_values(file).items() if value is not None}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} cannot be read: {error}.", "Check its permissions and encoding.") from error
-
-
-def _convert(name: str, value: Any) -> Any:
-    if name not in _FIELDS:
-        raise ConfigurationError(f"There is no setting {name!r}.", f"There are: {', '.join(sorted(_FIELDS))}.")
-    if name in _SECRETS:
-        return value if isinstance(value, Secret) else Secret(str(value))
-    if name in _NUMBERS:
-        return _number(name, value)
-    if name == "ledger":
-        return _ledger(value)
-    if name in _CHOICES and value not in _CHOICES[name]:
-        raise ConfigurationError(f"{name} is {value!r}.", f"It must be one of {', '.join(_CHOICES[name])}.")
-    if name == "ssh_key":
-        return Path(value).expanduser().absolute()
-    if name == "embedded":
-        return _boolean(name, value)
-    if name in {"server_url", "public_url"}:
-        return _base_url(name, str(value))
-    return str(value)
-
-
-def _ledger(value: Any) -> Path | Secret:
-    if isinstance(value, Secret):
-        return value
-    if isinstance(value, str) and value.startswith(DATABASES):
-        return Secret(value)
-    if isinstance(value, str) and "://" in value:
-        raise ConfigurationError("The ledger's URL is of no known kind.", "Give a path, or postgresql://HOST/DATABASE.")
-    return Path(value).expanduser().absolute()
-
-
-def _number(name: str, value: Any) -> float:
-    kind, least, most = _NUMBERS[name]
-    try:
-        number = kind(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    cut = kind is int and isinstance(value, float) and number != value
-    if number is None or cut or isinstance(value, bool) or not least <= number <= most:
-        raise ConfigurationError(f"{name} is {value!r}.", f"It must be a number from {least:g} to {most:g}.")
-    return number
-
-
-def _boolean(name: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    try:
-        return words[str(value).casefold()]
-    except KeyError:
-        raise ConfigurationError(f"{name} is {value!r}.", "It must be true or false.") from None
-
-
-def _base_url(name: str, value: str) -> str:
-    try:
-        whole = value.startswith(("http://", "https://")) and urlsplit(value).hostname
-    except ValueError:
-        whole = None
-    if not whole:
-        raise ConfigurationError(f"{name} is {value!r}.", "It must be a URL such as https://platform.ringcentral.com.")
-    return value.rstrip("/")
-
-
-_FIELDS = {f.name for f in fields(Settings)} - {"sources"}
+_FIELDS = {f.name for f in fields(Settings)} - {"sources", "skipped"}

@@ -73,7 +73,7 @@ def store(values: Mapping[str, str | None]) -> None:
             raise
     except Exception as error:  # noqa: BLE001  # backends raise whatever their systems do
         reason = _reason(error)
-        raise KeyringError(f"The keyring took nothing: {reason}.", _mend(reason)) from None
+        raise KeyringError(f"The keyring refused: {reason}.", _mend(reason)) from None
 
 
 def remove(variables: Iterable[str]) -> list[str]:

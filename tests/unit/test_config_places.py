@@ -26,7 +26,9 @@ from until import until
 
 from aijupyter.config import Settings, redact
 from aijupyter.config import ngrok as ngrok_configuration
+from aijupyter.connecting import announcement
 from aijupyter.errors import ConfigurationError, CredentialsError
+from aijupyter.session import Session
 
 ACCOUNT = {
     "RC_APP_CLIENT_ID": "the-client-id",
@@ -123,6 +125,7 @@ def test_a_bad_keyring_is_passed_over(backend: type, reason: str, told: bool, ca
     assert settings.skipped == {"keyring": reason}
     assert settings.troubles == ([f"keyring: {reason}"] if told else [])
     assert (reason in str(caught.value)) is told
+    assert (reason in announcement(Session(settings))) is told
     records = [record for record in caplog.records if record.name.startswith("aijupyter")]
     assert {record.levelno for record in records} == {logging.DEBUG}
     assert reason in caplog.text

@@ -21,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AIJupyterError as error:
         sys.stderr.write(f"aijupyter: {error}\n")
         return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\naijupyter: interrupted\n")
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"\naijupyter: {': '.join(('interrupted', *map(str, interrupt.args)))}\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
@@ -60,6 +60,18 @@ def _doctor(options: argparse.Namespace) -> int:
     report = Report(tuple(checks))
     sys.stdout.write(f"{report.to_json()}\n" if options.json else f"\n{report.summary}\n")
     return 0 if report.ok else 1
+
+
+def _login(options: argparse.Namespace) -> None:
+    from aijupyter.login import login  # noqa: PLC0415  # --help must be quick
+
+    sys.stdout.write(f"{login(server=options.server, ngrok=options.ngrok, check=options.check)}\n")
+
+
+def _logout(_options: argparse.Namespace) -> None:
+    from aijupyter.login import logout  # noqa: PLC0415  # --help must be quick
+
+    sys.stdout.write(f"{logout()}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--offline", action="store_true", help="try nothing over the network")
     doctor.add_argument("--env-file", type=Path, default=Path(".env"), metavar="FILE", help="(default: %(default)s)")
     doctor.set_defaults(run=_doctor)
+    login = commands.add_parser("login", help="ask for an account's credentials, and keep them in the system's keyring")
+    login.add_argument("--server", action="store_true", help="ask for the API's address too")
+    login.add_argument("--ngrok", action="store_true", help="ask for ngrok's token too")
+    login.add_argument("--no-check", dest="check", action="store_false", help="store them without trying them")
+    login.set_defaults(run=_login)
+    logout = commands.add_parser("logout", help="remove them from the keyring")
+    logout.set_defaults(run=_logout)
     return parser
 
 

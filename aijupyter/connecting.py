@@ -38,12 +38,14 @@ def connect(
     port: int | None = None,
     max_body: int | None = None,
     poll_seconds: float | None = None,
+    keyring_seconds: float | None = None,
     env_file: str | Path | None = ".env",
 ) -> Session:
     """Open a session: with the account whose credentials are found, else with the embedded AI service.
 
-    What is not given is looked for in the environment, then in `env_file`; `aijupyter.Settings` says what each setting
-    means. Close the session with `close()` or use it in a `with`; at the latest it closes when the process ends.
+    What is not given is looked for in the environment, then in `env_file`, and credentials also in the keyring
+    (`aijupyter login`) and in Colab's secrets; `aijupyter.Settings` says what each setting means. Close the session
+    with `close()` or use it in a `with`; at the latest it closes when the process ends.
     Raises ConfigurationError, ReceiverError, LedgerError, TunnelError or ServiceError, each with the mend.
     """
     settings = Settings.load(
@@ -69,6 +71,7 @@ def connect(
         port=port,
         max_body=max_body,
         poll_seconds=poll_seconds,
+        keyring_seconds=keyring_seconds,
     )
     session = Session(settings).start()
     shell = _shell()
@@ -84,7 +87,8 @@ def announcement(session: Session) -> str:
     """One line about what answers, how the answers come in, and why."""
     status = session.status
     if status.embedded:
-        why = "as asked" if session.settings.embedded else "no RingCentral credentials were found"
+        troubles = "".join(f"; {trouble}" for trouble in session.settings.troubles)
+        why = "as asked" if session.settings.embedded else f"no RingCentral credentials were found{troubles}"
         return f"Connected to the embedded AI service on this machine ({why}): recordings do not leave it."
     way = status.way_in
     assert way is not None  # noqa: S101  # for the type checker: the session is open

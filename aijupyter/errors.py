@@ -2,7 +2,9 @@
 
     AIJupyterError
     ├── ConfigurationError           (ValueError)       a setting is missing, wrong or contradicts another
-    │   └── CredentialsError                            some of the account's credentials are missing
+    │   ├── CredentialsError                            some of the account's credentials are missing
+    │   ├── KeyringError                                the system's keyring cannot be used
+    │   └── LoginError                                  nobody can be asked for credentials, or gave up
     ├── OptionError                  (ValueError)       an option or value the API does not know
     ├── MediaError                   (ValueError)       a recording cannot be used
     │   ├── MediaNotFoundError       (FileNotFoundError)
@@ -103,6 +105,14 @@ class ConfigurationError(AIJupyterError, ValueError):
 
 class CredentialsError(ConfigurationError):
     """Some of the account's credentials are there and some are missing."""
+
+
+class KeyringError(ConfigurationError):
+    """The system's keyring is not there, locked, or broken."""
+
+
+class LoginError(ConfigurationError):
+    """Nobody can be asked for credentials here, or nothing was typed."""
 
 
 class OptionError(AIJupyterError, ValueError):

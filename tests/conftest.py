@@ -18,10 +18,14 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No credentials of the person who runs the tests, no .env file of theirs, and a ledger that goes with the test."""
+    """No credentials of the person who runs the tests: no variables, .env file, keyring or ngrok configuration of
+    theirs. And a ledger that goes with the test.
+    """
     for name in list(os.environ):
         if name.startswith(("RC_", "NGROK_", "AIJUPYTER_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.setenv("NGROK_CONFIG", str(tmp_path / "no-ngrok.yml"))
     monkeypatch.setenv("AIJUPYTER_LEDGER", str(tmp_path / "ledger" / "ledger.db"))
     monkeypatch.chdir(tmp_path)
 

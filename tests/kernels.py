@@ -68,7 +68,7 @@ class Cell:
 
 
 class Kernel:
-    """A kernel that runs. Nobody can type into it unless a cell is run with `stdin`."""
+    """A kernel that runs. Nobody can type into it but by `answer`."""
 
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self.manager = manager
@@ -78,9 +78,22 @@ class Kernel:
         """Run a cell to its end."""
         return self.finish(self.begin(code))
 
-    def begin(self, code: str, sign: str = "execute_input") -> str:
+    def answer(self, code: str, *answers: str) -> tuple[Cell, list[tuple[str, bool]]]:
+        """Run a cell that asks, and type the answers. What it asked, and whether what was typed was hidden."""
+        asked, prompts = self.begin(code, stdin=True), []
+        for text in answers:
+            prompts.append(self.asked())
+            self.client.input(text)
+        return self.finish(asked), prompts
+
+    def asked(self) -> tuple[str, bool]:
+        """What the cell asks, when it does, and whether what is typed is hidden."""
+        content = self.client.get_stdin_msg(timeout=SECONDS)["content"]
+        return content["prompt"], content["password"]
+
+    def begin(self, code: str, sign: str = "execute_input", *, stdin: bool = False) -> str:
         """Start a cell, and return when it has got so far that it sends such a message: a handle for `finish`."""
-        asked: str = self.client.execute(code, allow_stdin=False)
+        asked: str = self.client.execute(code, allow_stdin=stdin)
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             message = self.client.get_iopub_msg(timeout=SECONDS)

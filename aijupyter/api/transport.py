@@ -58,6 +58,10 @@ class Transport:
         """The account's budget, to look at: `eta`, `waiting`, `snapshot`."""
         return self._budget
 
+    async def sign_in(self) -> None:
+        """See that a token can be had, by one call. Raises AuthenticationError where the credentials are refused."""
+        await self._token(patient=False)
+
     async def close(self) -> None:
         """Close every connection. The token is not revoked: the provider may still fetch recordings with it."""
         await self._http.close()

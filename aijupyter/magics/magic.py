@@ -10,7 +10,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.core.magic_arguments import argument, kwds, magic_arguments
 from IPython.display import display
 
-from aijupyter.errors import AIJupyterError, OptionError
+from aijupyter.errors import AIJupyterError, LoginError, OptionError
 from aijupyter.magics.words import split
 
 NAMES = ("aijupyter", "aij")
@@ -31,6 +31,7 @@ Await an AI that listens to recordings: transcripts, speakers, insights. `%aij` 
 
     %aijupyter doctor                            check what may be wrong, and say what to do
     %aijupyter config                            every setting, and where it came from
+    %aijupyter login                             ask for an account's credentials, and keep them in the keyring
     %aijupyter nest                              let asyncio.run work in cells
     %aijupyter traceback                         the whole traceback of the last error
 
@@ -151,6 +152,19 @@ class AIJupyterMagics(Magics):
             settings = Settings.load(env_file=env_file or ".env")
             print("What connect() would take now:")  # noqa: T201  # a magic's own output
             display(settings)
+
+    def _login(self, **options: bool) -> None:
+        from aijupyter.login import login  # noqa: PLC0415  # it is for few
+
+        try:
+            print(login(**options))  # noqa: T201  # a magic's own output
+        except KeyboardInterrupt as interrupt:  # an interrupt's own traceback would follow what was typed
+            raise LoginError(f"Interrupted: {interrupt}.") from None
+
+    def _logout(self) -> None:
+        from aijupyter.login import logout  # noqa: PLC0415  # it is for few
+
+        print(logout())  # noqa: T201  # a magic's own output
 
     def _nest(self) -> None:
         from aijupyter.nesting import nested  # noqa: PLC0415  # it is for few

@@ -27,6 +27,8 @@ ACTIONS = {
     "jobs": "the jobs that the ledger holds",
     "doctor": "check what may be wrong, and say what to do",
     "config": "every setting, and where it came from",
+    "login": "ask for an account's credentials, and keep them in the system's keyring",
+    "logout": "remove them from the keyring",
     "nest": "let asyncio.run work in cells",
     "traceback": "the whole traceback of the last error",
 }
@@ -66,6 +68,11 @@ _JOBS = (
     Field("limit", Kind.WHOLE, None, "at most so many, the newest"),
     _NAME,
 )
+_LOGIN = (
+    Field("server", Kind.FLAG, False, "ask for the API's address too"),
+    Field("ngrok", Kind.FLAG, False, "ask for ngrok's token too"),
+    Field("check", Kind.FLAG, True, "try them before they are stored; not, with --no-check"),
+)
 _FIELDS = {
     "start": _START,
     "stop": (_NAME,),
@@ -73,6 +80,8 @@ _FIELDS = {
     "jobs": _JOBS,
     "doctor": (_NAME, _ENV_FILE, Field("offline", Kind.FLAG, False, "try nothing over the network")),
     "config": (_NAME, _ENV_FILE),
+    "login": _LOGIN,
+    "logout": (),
     "nest": (),
     "traceback": (),
 }
@@ -259,7 +268,7 @@ def _flag(action: str, word: str) -> str:
     if plain.lstrip("-").replace("-", "_") in _SECRET:
         raise OptionError(
             f"{name} does not belong into a notebook, where everybody can read it.",
-            "Set the credentials in the environment or in a file .env: see %aijupyter config.",
+            "%aijupyter login asks for it unseen; or set it in the environment or in a file .env.",
         )
     raise _no_such("option", name, known, f"%aijupyter {action} --help says what each does.")
 

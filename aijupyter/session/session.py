@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from aijupyter import embedded
 from aijupyter.api.auth import Credentials
 from aijupyter.config import Secret, Settings
+from aijupyter.config.rows import settings_rows
 from aijupyter.errors import (
     CONNECT_AGAIN,
     AIJupyterError,
@@ -46,7 +47,7 @@ from aijupyter.session.parts import Parts, Server, account_of, other_ledger, sho
 from aijupyter.session.verbs import Question
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,13 @@ class Session(Batches, Keeping, Exploring, Checking):
             under_way=parts.under_way if parts else 0,
             models=str(models),
         )
+
+    @property
+    def config(self) -> pd.DataFrame:
+        """Every setting, where it came from, and its value as text, secrets masked: `setting`, `value`, `source`."""
+        import pandas as pd  # noqa: PLC0415  # pandas is loaded when first needed
+
+        return pd.DataFrame(settings_rows(self.settings), columns=["setting", "value", "source"], dtype="string")
 
     def __repr__(self) -> str:
         status = self.status

@@ -15,7 +15,7 @@ _HTML = {
     ("aijupyter.session.session", "Session"): ("session", "session_html"),
 }
 _BUNDLES = {
-    ("aijupyter.config", "Settings"): ("settings", "settings_bundle"),
+    ("aijupyter.config.settings", "Settings"): ("settings", "settings_bundle"),
     ("aijupyter.doctor.report", "Report"): ("doctor", "doctor_bundle"),
     ("aijupyter.jobs.job", "Job"): ("job", "job_bundle"),
     ("aijupyter.jobs.batch", "Batch"): ("batch", "batch_bundle"),

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
-from aijupyter.config import Secret, Settings
-from aijupyter.media import shown_url
-from aijupyter.session.parts import shown_place
+from aijupyter.config import Settings
+from aijupyter.config.rows import DEFAULT, settings_rows
 from aijupyter.views.forms import Bundle, bundle
 from aijupyter.views.html import CARD, Markup, tag
 
 CELL = "text-align:left;vertical-align:top;padding:2px 18px 2px 0;border:0;background:none;white-space:normal"
-MASK = "***"
-DEFAULT = "default"
-_COLUMNS = ("setting", "value", "from")
+_COLUMNS = ("setting", "value", "source")
 
 
 def settings_bundle(settings: Settings, **_kinds: object) -> Bundle:
     """The settings as a table and as text."""
     return bundle(settings_text(settings), settings_html(settings))
-
-
-def settings_rows(settings: Settings) -> list[tuple[str, str, str]]:
-    """Each setting's name, value (masked where it is secret, "" where there is none) and source."""
-    names = [one.name for one in fields(settings) if one.name != "sources"]
-    return [(name, _shown(name, getattr(settings, name)), settings.sources.get(name, DEFAULT)) for name in names]
 
 
 def settings_text(settings: Settings) -> str:
@@ -50,15 +39,3 @@ def _row(name: str, value: str, source: str) -> Markup:
         tag("td", source, style=f"{CELL}{quiet}"),
     )
     return tag("tr", *cells, style="background:none")
-
-
-def _shown(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    if name == "ledger" and isinstance(value, Secret):
-        return shown_place(value)
-    if isinstance(value, Secret):
-        return MASK
-    if name == "public_url":
-        return "set"  # it leads to this very kernel, and outputs are passed on
-    return shown_url(value) if name == "server_url" and isinstance(value, str) else str(value)

@@ -20,7 +20,7 @@ LAYERS = [  # each may import those below it, and its own
     {"demo"},
     {"connecting"},
     {"views"},
-    {"receiving", "doctor"},
+    {"receiving", "doctor", "login"},
     {"session"},
     {"jobs", "results", "explore", "embedded"},
     {"api", "receiver", "tunnels", "ledger", "service"},

@@ -34,7 +34,7 @@ from aijupyter.models import UNDER_WAY, JobRecord, JobState, Owner, now
 from aijupyter.portal import Portal
 from aijupyter.protocols import LEASE_SECONDS, Ledger, Tunnel
 from aijupyter.receiver.server import Receiver
-from aijupyter.session.lending import Lender
+from aijupyter.session.lending import NOWHERE, Lender
 from aijupyter.tunnels.fixed import FixedTunnel
 from aijupyter.tunnels.ngrok import NgrokTunnel
 
@@ -43,8 +43,6 @@ log = logging.getLogger(__name__)
 EMBEDDED_POLL_SECONDS = 10.0
 NUDGE_SECONDS = 1.0
 MOST_RELOADED = 100
-NOWHERE = "https://no-deliveries.invalid"
-"""The API wants a webhook; this one leads nowhere, for answers that only the status call brings."""
 LOOKING_SECONDS = (1.0, 5.0, 30.0, 60.0)
 
 
@@ -183,11 +181,14 @@ class Parts:
 
     async def send(self, record: JobRecord, attempt: Attempt) -> operations.Accepted:
         """Lend the recording out and submit the question."""
-        media = await self.lender.lend(record)
-        body = {**media.wire(), **record.options}
+        loan = await self.lender.lend(record)
         webhook = self.receiver.delivery_url(self.lender.base_url, record.path)
         path = operations.PATHS[record.operation]
-        return await operations.submit(self.transport, path, body, webhook=webhook, attempt=attempt)
+        body, good_for = loan.body(record.options), loan.token_seconds
+        async with self.lender.room_for(loan):
+            return await operations.submit(
+                self.transport, path, body, webhook=webhook, good_for=good_for, attempt=attempt
+            )
 
     def _expect(self, record: JobRecord) -> None:
         self.reconciler.expect(record)

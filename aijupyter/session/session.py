@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from aijupyter import embedded
 from aijupyter.api.auth import Credentials
+from aijupyter.api.transport import Transport
 from aijupyter.config import Secret, Settings
 from aijupyter.errors import (
     CONNECT_AGAIN,
@@ -41,6 +42,8 @@ from aijupyter.session.desk import SessionDesk
 from aijupyter.session.exploring import Exploring
 from aijupyter.session.keeping import Keeping
 from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
+from aijupyter.session.recordings import Recordings
+from aijupyter.session.rows import opened
 from aijupyter.session.verbs import Question
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ class SessionStatus:
     models: str
 
 
-class Session(Batches, Keeping, Exploring):
+class Session(Batches, Recordings, Keeping, Exploring):
     """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -239,6 +242,10 @@ class Session(Batches, Keeping, Exploring):
         return self._desk.call(function, *args)
 
     @property
+    def _transport(self) -> Transport:
+        return self._desk.open_parts().transport
+
+    @property
     def _ledger(self) -> Ledger:
         return self._desk.open_parts().ledger
 
@@ -296,8 +303,9 @@ class Session(Batches, Keeping, Exploring):
 
 
 def _open(media: MediaSource, spool: Path, encoding: str | None, key: str) -> Recording:
+    media, name = opened(media)
     if isinstance(media, str) and is_url(media):
-        return Recording(shown_url(media), "", encoding or "", url=media)
+        return Recording(name or shown_url(media), "", encoding or "", url=media)
     return open_local(media, spool=spool, encoding=encoding, spool_name=key)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from math import isfinite
@@ -18,6 +18,7 @@ from typing import Any
 from aijupyter.api.operations import check_choice, check_type
 from aijupyter.api.transport import Transport
 from aijupyter.api.wire import Reply
+from aijupyter.envelope import without_tokens
 from aijupyter.errors import ForbiddenError, OptionError
 from aijupyter.media import is_url, without_token
 from aijupyter.models import RecordedCall
@@ -124,7 +125,7 @@ async def _ask(transport: Transport, path: str, params: dict[str, str]) -> Reply
 
 def _read(reply: Reply, size: int) -> tuple[list[Any], bool]:
     """A page's records, and whether another page follows. Raises UnexpectedAnswerError."""
-    answer = reply.object()
+    answer = replace(reply, body=without_tokens(reply.body)).object()
     records, navigation, paging = (answer.get(name) for name in ("records", "navigation", "paging"))
     found = _list(records)
     if isinstance(navigation, dict):

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from IPython.core.magic_arguments import MagicArgumentParser
 
+from aijupyter.api.call_log import DIRECTIONS
 from aijupyter.config import DELIVERIES
 from aijupyter.errors import OptionError
 from aijupyter.models import JobState, Operation
@@ -25,13 +26,14 @@ ACTIONS = {
     "stop": "close it; the ledger keeps its jobs",
     "status": "what the session is doing",
     "jobs": "the jobs that the ledger holds",
+    "recordings": "the calls that the account recorded",
     "doctor": "check what may be wrong, and say what to do",
     "config": "every setting, and where it came from",
     "nest": "let asyncio.run work in cells",
     "traceback": "the whole traceback of the last error",
 }
 """What can be done besides asking, and what it is for."""
-BINDING = ("jobs", *VERBS)
+BINDING = ("jobs", "recordings", *VERBS)
 """What gives something that `as` can put into a variable."""
 
 _NAME = Field("name", Kind.TEXT, "ai", "the variable that holds the session (ai)")
@@ -60,11 +62,20 @@ _JOBS = (
     Field("limit", Kind.WHOLE, None, "at most so many, the newest"),
     _NAME,
 )
+_RECORDINGS = (
+    Field("since", Kind.TEXT, None, 'begun since a time, or so long ago: "7 days" (24 hours)'),
+    Field("until", Kind.TEXT, None, "begun before a time, or longer ago"),
+    Field("direction", Kind.CHOICE, None, "only one way", DIRECTIONS),
+    Field("limit", Kind.WHOLE, None, "at most so many, the newest"),
+    Field("everyone", Kind.FLAG, False, "those of all users, for an administrator"),
+    _NAME,
+)
 _FIELDS = {
     "start": _START,
     "stop": (_NAME,),
     "status": (_NAME,),
     "jobs": _JOBS,
+    "recordings": _RECORDINGS,
     "doctor": (_NAME, _ENV_FILE),
     "config": (_NAME, _ENV_FILE),
     "nest": (),

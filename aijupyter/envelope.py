@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, AnyStr
 
 import msgspec
 
@@ -140,7 +141,11 @@ def parse_faults(answer: Any) -> tuple[Fault, ...]:
     """The entries of `{errors: [{errorCode, message, parameterName?}]}`, however incomplete they are."""
     errors = answer.get("errors") if isinstance(answer, dict) else None
     return tuple(
-        Fault(str(e.get("errorCode") or ""), str(e.get("message") or "no message"), _text(e.get("parameterName")))
+        Fault(
+            without_tokens(str(e.get("errorCode") or "")),
+            without_tokens(str(e.get("message") or "no message")),
+            _text(e.get("parameterName")),
+        )
         for e in (errors if isinstance(errors, list) else [])
         if isinstance(e, dict)
     )
@@ -150,7 +155,18 @@ _OUTCOMES = {outcome.value.casefold(): outcome for outcome in Outcome if outcome
 
 
 def _text(value: Any) -> str | None:
-    return str(value) if value else None
+    return without_tokens(str(value)) if value else None
+
+
+_IN_A_URL = r"""(access_token(?:=|%3[dD]|%253[dD]|\\u003[dD]))(?:[^\s&"'\\<>#]|\\/|\\u[0-9a-fA-F]{4})+"""
+_TOKEN_IN_TEXT, _TOKEN_IN_JSON = re.compile(_IN_A_URL), re.compile(_IN_A_URL.encode())
+
+
+def without_tokens(text: AnyStr) -> AnyStr:
+    """A text, or an answer as it came, without the access tokens in the URLs that it repeats."""
+    if isinstance(text, bytes):
+        return _TOKEN_IN_JSON.sub(rb"\1***", text) if b"access_token" in text else text
+    return _TOKEN_IN_TEXT.sub(r"\1***", text)
 
 
 def _time(raw: dict[str, Any], name: str) -> datetime | None:

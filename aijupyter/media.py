@@ -8,10 +8,10 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -19,7 +19,16 @@ import aiohttp
 from aijupyter.errors import MediaError, MediaNotFoundError, MediaUnreachableError, MediaUnreadableError
 from aijupyter.models import Recording
 
-MediaSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+class CallRow(Protocol):
+    """A row of `ai.recordings()`, as `itertuples()` or `iloc[...]` gives it."""
+
+    @property
+    def uri(self) -> Any:
+        """Where the recording is."""
+
+
+MediaSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | CallRow
 
 HEAD_BYTES = 4096
 CHUNK_BYTES = 1024 * 1024
@@ -85,7 +94,7 @@ def open_local(
     if hasattr(media, "read"):
         name = getattr(media, "name", None)
         label = Path(name).name if isinstance(name, str) else type(media).__name__
-        return _open_file(_spooled(media, copy), _writable(label), encoding, temporary=True)
+        return _open_file(_spooled(cast("BinaryIO", media), copy), _writable(label), encoding, temporary=True)
     raise MediaError(
         f"A {type(media).__name__} is no recording.",
         "Give a path, a URL, bytes, or a file opened with open(path, 'rb').",
@@ -260,14 +269,17 @@ def dump_recording(recording: Recording) -> str:
     )
 
 
-def load_recording(text: str) -> Recording:
-    """What `dump_recording` wrote. Raises MediaError where the URL's access token is needed and was left out."""
+def load_recording(text: str, *, has_own: Callable[[str], bool] | None = None) -> Recording:
+    """What `dump_recording` wrote. Raises MediaError where the URL's access token is needed and was left out.
+
+    `has_own` says of which URLs the token can be had anew.
+    """
     kept = json.loads(text)
     name, content_type, encoding = kept["name"], kept["type"], kept["encoding"]
     if "url" not in kept:
         path, stamp = Path(kept["path"]), tuple(kept["stamp"])
         return Recording(name, content_type, encoding, path=path, temporary=kept["temporary"], stamp=stamp)
-    if kept["token"]:
+    if kept["token"] and not (has_own is not None and has_own(kept["url"])):
         shown = shown_url(kept["url"])
         raise MediaError(f"The access token of {shown} is never written down.", "Ask again with it.", source=shown)
     return Recording(name, content_type, encoding, url=kept["url"])

@@ -262,6 +262,29 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A recording that the account's call log names; None for whatever it does not say, or says unreadably.
+
+    `recording` is its id, `kind` whether it was made by itself (`Automatic`) or by a person (`OnDemand`), `uri` where
+    it is (without a token it opens nothing). `started` is in UTC, `duration` in seconds. `session` is the call's
+    telephonySessionId, `raw` its whole record. Who spoke with whom is nobody's business: the repr leaves it out.
+    """
+
+    recording: str | None
+    kind: str | None
+    uri: str | None
+    session: str | None
+    started: datetime | None
+    duration: float | None
+    direction: str | None
+    from_number: str | None = field(repr=False)
+    from_name: str | None = field(repr=False)
+    to_number: str | None = field(repr=False)
+    to_name: str | None = field(repr=False)
+    raw: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class VoicePrint:
     """What is kept of an enrolled voice: a unit `vector`, and the seconds of speech, and of audio, behind it."""
 

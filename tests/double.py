@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
+from call_log import CallLog
 
 CLIENT_ID, CLIENT_SECRET, JWT = "the-client-id", "the-client-secret", "the-personal-jwt"
 
@@ -94,6 +95,7 @@ class ProviderDouble:
         self.fetched: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.tokens: list[str] = []
+        self.calls = CallLog()
         self.voices: dict[str, dict[str, Any] | None] = {}
         self.voice_name = "speakerId"
         self.url = ""
@@ -126,6 +128,9 @@ class ProviderDouble:
         app.router.add_post("/restapi/oauth/token", self._token)
         app.router.add_post("/ai/{kind}/v1/async/{name}", self._submission)
         app.router.add_get("/ai/status/v1/jobs/{job_id}", self._status)
+        for whose in ("", "/extension/~"):
+            app.router.add_get(f"/restapi/v1.0/account/~{whose}/call-log", self._call_log)
+        app.router.add_get("/restapi/v1.0/account/{account}/recording/{id}/content", self._content)
         voices = "/ai/audio/v1/enrollments"
         app.router.add_get(voices, self._voices)
         app.router.add_post(voices, self._enroll)
@@ -217,6 +222,12 @@ class ProviderDouble:
             errors = {"errors": [{"errorCode": "CMN-102", "message": "Resource for parameter [jobId] is not found"}]}
             return web.json_response(errors, status=404)
         return web.json_response(job)
+
+    async def _call_log(self, request: web.Request) -> web.Response:
+        return self._unauthorized(request) or self.calls.respond(request)
+
+    async def _content(self, request: web.Request) -> web.Response:
+        return self.calls.content(request, self.tokens)
 
     async def _voices(self, request: web.Request) -> web.Response:
         size, page = int(request.query["perPage"]), int(request.query["page"])

@@ -1,4 +1,4 @@
-"""A provider that stands outside: it reaches this machine by the public side alone, and fetches recordings in ranges."""
+"""A provider that stands outside: it reaches this machine by the public side alone, and fetches files in ranges."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,19 +51,24 @@ class SendForm(Protocol):
 class TokenSource:
     """Holds the access token. Any number of tasks may ask; one renews it."""
 
-    def __init__(self, credentials: Credentials, send: SendForm) -> None:
+    def __init__(self, credentials: Credentials, send: SendForm, clock: Callable[[], float] = time.monotonic) -> None:
         self._credentials = credentials
         self._send = send
+        self._clock = clock
         self._renewing = asyncio.Lock()
         self._token: Secret | None = None
-        self._renew_at = 0.0
+        self._lifetime = 0.0
+        self._ends = 0.0
         self._refusal: ProviderError | None = None
         self._silent_until = 0.0
 
-    async def token(self) -> Secret:
-        """A token that is good for a while. Raises AuthenticationError, or what the connection raises."""
+    async def token(self, good_for: float = 0.0) -> Secret:
+        """A token that is good for a while: for `good_for` seconds, or half of its life where that is shorter.
+
+        Raises AuthenticationError, or what the connection raises.
+        """
         async with self._renewing:
-            if self._token is None or time.monotonic() >= self._renew_at:
+            if self._token is None or self._clock() >= self._ends - self._margin(good_for):
                 await self._renew_or_refuse()
             assert self._token is not None  # noqa: S101  # for the type checker: _renew sets it or raises
             return self._token
@@ -73,21 +78,25 @@ class TokenSource:
         if self._token == token:
             self._token = None
 
+    def _margin(self, good_for: float) -> float:
+        """How long before its end a token is renewed: never in the first half of its life, or it would be for ever."""
+        return min(self._lifetime / 2, max(60.0, self._lifetime * RENEW_SHARE, good_for))
+
     async def _renew_or_refuse(self) -> None:
         """A refusal is good for a while: a thousand jobs with wrong credentials are one token call."""
-        if self._refusal is not None and time.monotonic() < self._silent_until:
+        if self._refusal is not None and self._clock() < self._silent_until:
             raise load_error(dump_error(self._refusal))
         try:
             await self._renew()
         except RateLimitedError:
             raise
         except ProviderError as error:
-            self._refusal, self._silent_until = error.with_traceback(None), time.monotonic() + REFUSED_SECONDS
+            self._refusal, self._silent_until = error.with_traceback(None), self._clock() + REFUSED_SECONDS
             raise
 
     async def _renew(self) -> None:
         form = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt.reveal()}
-        asked = time.monotonic()
+        asked = self._clock()
         try:
             reply = await self._send(
                 TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret.reveal()
@@ -116,5 +125,5 @@ class TokenSource:
                 request_id=reply.request_id,
             )
         self._token = Secret(token)
-        lifetime = max(lifetime, SHORTEST_LIFE_SECONDS)
-        self._renew_at = asked + lifetime - min(lifetime / 2, max(60.0, lifetime * RENEW_SHARE))
+        self._lifetime = max(lifetime, SHORTEST_LIFE_SECONDS)
+        self._ends = asked + self._lifetime

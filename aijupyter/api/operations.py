@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from aijupyter.api.budget import Priority
-from aijupyter.api.transport import Attempt, Transport
+from aijupyter.api.transport import Attempt, Body, Transport
 from aijupyter.api.wire import Reply
 from aijupyter.envelope import read_job_id
 from aijupyter.errors import OptionError, UnexpectedAnswerError
@@ -258,16 +258,19 @@ class Accepted:
 async def submit(
     transport: Transport,
     path: str,
-    body: Mapping[str, Any],
+    body: Body,
     *,
     webhook: str,
+    good_for: float = 0.0,
     attempt: Attempt | None = None,
 ) -> Accepted:
     """Send an asynchronous request whose answer is to go to `webhook`.
 
     Takes and raises what Transport.request does, and UnexpectedAnswerError for an acceptance that names no job.
     """
-    reply = await transport.request("POST", path, params={"webhook": webhook}, body=body, attempt=attempt)
+    reply = await transport.request(
+        "POST", path, params={"webhook": webhook}, body=body, good_for=good_for, attempt=attempt
+    )
     job_id = read_job_id(reply.object())
     if job_id is None:
         raise UnexpectedAnswerError(

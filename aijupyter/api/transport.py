@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,9 @@ from aijupyter.config import Secret, is_local
 from aijupyter.errors import NoAnswerError, ProviderUnreachableError, RateLimitedError
 
 TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
+
+Body = Mapping[str, Any] | Callable[[Secret], Awaitable[bytes]]
+"""A request's body; or what makes its JSON anew for each try, given the token with which that try goes."""
 
 
 class Attempt:
@@ -72,7 +76,8 @@ class Transport:
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Body | None = None,
+        good_for: float = 0.0,
         patient: bool = True,
         priority: Priority = Priority.SUBMISSION,
         attempt: Attempt | None = None,
@@ -80,17 +85,18 @@ class Transport:
         """Send when the budget allows it and return the answer. `attempt` is told of each step.
 
         A 401 and a 429 say that the request was not taken: it is sent again, once with a new token, or when the penalty
-        has passed, unless `patient` is False. Raises ProviderError for every other refusal, ProviderUnreachableError
+        has passed, unless `patient` is False. Its token is good for `good_for` seconds from then on, where tokens live
+        twice as long. Raises ProviderError for every other refusal, ProviderUnreachableError
         when nothing left, and NoAnswerError when the request left and nothing came back. Only after NoAnswerError,
         ServerError and answers that cannot be read may it have been taken; see also `Attempt.sent`.
         """
         attempt = attempt or Attempt()
         place, renewed = self._budget.place(), False
-        options = {"params": params, "json": body}
         while True:
-            await self._token(patient=patient)  # without one, no place in the window is taken
+            await self._token(good_for, patient=patient)  # without one, no place in the window is taken
             with await self._budget.admit(path, priority, place) as slot:
-                token = await self._token(patient=patient)
+                token = await self._token(good_for, patient=patient)
+                options = {"params": params, **await _written(body, token)}
                 await attempt.leaving()
                 reply = await self._try(method, path, slot, attempt, token, options)
             if reply is not None:
@@ -116,7 +122,7 @@ class Transport:
             attempt.sent = True
 
         try:
-            headers = {"Authorization": f"Bearer {token.reveal()}"}
+            headers = {"Authorization": f"Bearer {token.reveal()}", **options.pop("headers", {})}
             reply = await self._send(method, path, depart, headers=headers, **options)
         except _HeldBackError:
             return None
@@ -124,10 +130,10 @@ class Transport:
         slot.answered(reply)
         return reply
 
-    async def _token(self, *, patient: bool) -> Secret:
+    async def _token(self, good_for: float, *, patient: bool) -> Secret:
         while True:
             try:
-                return await self._tokens.token()
+                return await self._tokens.token(good_for)
             except RateLimitedError:
                 if not patient:
                     raise
@@ -175,6 +181,13 @@ async def _about_to_leave(
 ) -> None:
     """Let it go, or not: despite the signal's name, aiohttp sends it when there is a connection, before it writes."""
     context.trace_request_ctx()
+
+
+async def _written(body: Body | None, token: Secret) -> dict[str, Any]:
+    """The body as aiohttp takes it."""
+    if not callable(body):
+        return {"json": body}
+    return {"data": io.BytesIO(await body(token)), "headers": {"Content-Type": "application/json"}}
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aijupyter import errors
-from aijupyter.envelope import parse_faults
+from aijupyter.envelope import parse_faults, without_tokens
 
 REQUEST_ID_HEADER = "RCRequestId"
 DEFAULT_PENALTY_SECONDS = 30.0
@@ -142,7 +142,8 @@ def _faults(body: bytes) -> tuple[errors.Fault, ...]:
         code = answer.get("errorCode") or answer.get("error")
         message = answer.get("message") or answer.get("error_description")
         if code or message:
-            return (errors.Fault(str(code or ""), str(message or "no message")),)
+            said = without_tokens(str(message or "no message"))
+            return (errors.Fault(without_tokens(str(code or "")), said),)
     return faults
 
 

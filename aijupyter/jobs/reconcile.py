@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from aijupyter.envelope import MalformedEnvelopeError, parse_envelope
+from aijupyter.envelope import MalformedEnvelopeError, parse_envelope, without_tokens
 from aijupyter.errors import AIJupyterError, NotFoundError
 from aijupyter.jobs.job import expired
 from aijupyter.models import UNDER_WAY, Delivery, DeliverySource, JobRecord, Verdict, now
@@ -126,7 +126,7 @@ class Reconciler:
             self.settled(key)
             return
         try:
-            body = await self._ask(record.job_id)
+            body = without_tokens(await self._ask(record.job_id))
         except NotFoundError as error:
             if not error.faults:  # of something on the way; the API says what it does not find
                 log.warning("the status of job %s was answered 404 by somebody else", record.id)

@@ -26,6 +26,8 @@ Await an AI that listens to recordings: transcripts, speakers, insights. `%aij` 
     %%aijupyter analyze --insights All as calls  ask about many: calls is a batch
     calls/*.wav                                  one path, glob or URL in each line
     %aijupyter jobs --state failed --since "2 days"
+    %aijupyter recordings --since "7 days" as calls
+                                                 the account's recorded calls, for ai.map(ai.transcribe, calls)
     %aijupyter status                            what the session is doing
     %aijupyter stop                              close it; the ledger keeps its jobs
 
@@ -132,6 +134,11 @@ class AIJupyterMagics(Magics):
         from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
 
         return needed_session(self._names, name).jobs(**chosen)
+
+    def _recordings(self, name: str = "ai", **chosen: Any) -> object:
+        from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
+
+        return needed_session(self._names, name).recordings(**chosen)
 
     def _doctor(self, name: str = "ai", env_file: str = ".env", *, offline: bool = False) -> None:
         from aijupyter.doctor import examine  # noqa: PLC0415  # %load_ext must be quick

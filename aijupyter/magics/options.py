@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from IPython.core.magic_arguments import MagicArgumentParser
 
+from aijupyter.api.call_log import DIRECTIONS
 from aijupyter.config import DELIVERIES, VERIFICATIONS
 from aijupyter.errors import OptionError
 from aijupyter.models import JobState, Operation
@@ -25,6 +26,7 @@ ACTIONS = {
     "stop": "close it; the ledger keeps its jobs",
     "status": "what the session is doing",
     "jobs": "the jobs that the ledger holds",
+    "recordings": "the calls that the account recorded",
     "doctor": "check what may be wrong, and say what to do",
     "config": "every setting, and where it came from",
     "login": "ask for an account's credentials, and keep them in the system's keyring",
@@ -33,7 +35,7 @@ ACTIONS = {
     "traceback": "the whole traceback of the last error",
 }
 """What can be done besides asking, and what it is for."""
-BINDING = ("jobs", *VERBS)
+BINDING = ("jobs", "recordings", *VERBS)
 """What gives something that `as` can put into a variable."""
 
 _NAME = Field("name", Kind.TEXT, "ai", "the variable that holds the session (ai)")
@@ -73,11 +75,20 @@ _LOGIN = (
     Field("ngrok", Kind.FLAG, False, "ask for ngrok's token too"),
     Field("check", Kind.FLAG, True, "try them before they are stored; not, with --no-check"),
 )
+_RECORDINGS = (
+    Field("since", Kind.TEXT, None, 'begun since a time, or so long ago: "7 days" (24 hours)'),
+    Field("until", Kind.TEXT, None, "begun before a time, or longer ago"),
+    Field("direction", Kind.CHOICE, None, "only one way", DIRECTIONS),
+    Field("limit", Kind.WHOLE, None, "at most so many, the newest"),
+    Field("everyone", Kind.FLAG, False, "those of all users, for an administrator"),
+    _NAME,
+)
 _FIELDS = {
     "start": _START,
     "stop": (_NAME,),
     "status": (_NAME,),
     "jobs": _JOBS,
+    "recordings": _RECORDINGS,
     "doctor": (_NAME, _ENV_FILE, Field("offline", Kind.FLAG, False, "try nothing over the network")),
     "config": (_NAME, _ENV_FILE),
     "login": _LOGIN,

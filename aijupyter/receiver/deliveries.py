@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from http import HTTPStatus
 
-from aijupyter.envelope import MalformedEnvelopeError, parse_envelope
+from aijupyter.envelope import MalformedEnvelopeError, parse_envelope, without_tokens
 from aijupyter.models import Delivery, DeliverySource
 
 REQUEST_ID_HEADER = "RCRequestId"
@@ -25,6 +25,7 @@ def read_delivery(path: str, body: bytes, *, content_type: str, request_id: str 
     """The delivery that a POST to `path` carries. Raises RefusedDeliveryError."""
     if content_type != "application/json" and not content_type.endswith("+json"):
         raise RefusedDeliveryError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not JSON by its content type")
+    body = without_tokens(body)  # a provider's complaint about a URL may repeat all of it
     try:
         envelope = parse_envelope(body)
     except MalformedEnvelopeError as error:

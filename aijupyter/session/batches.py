@@ -19,6 +19,7 @@ from aijupyter.jobs.dispatch import patience
 from aijupyter.jobs.job import Job
 from aijupyter.media import MediaSource
 from aijupyter.models import JobRecord, JobState, now
+from aijupyter.session.rows import is_row, name_of, rows_of
 from aijupyter.session.verbs import VERBS, Question, Verbs
 
 log = logging.getLogger(__name__)
@@ -43,16 +44,12 @@ class Batches(Verbs):
         """Ask the same about each recording; returns at once, with a Batch.
 
         `operation` is `ai.transcribe`, `ai.analyze` or such a name, `options` are those of that operation. `media` may
-        be a generator. Recordings are asked about in the background, in order; those that were asked about before are
-        found and not sent again. A recording that cannot be read becomes a failed job. Raises OptionError at once.
+        be a generator, or a frame of `ai.recordings()`, whose rows are asked about. Recordings are asked about in the
+        background, in order; those that were asked about before are found and not sent again. A recording that cannot
+        be read becomes a failed job. Raises OptionError at once.
         """
         question = question_of(operation, options)
-        if isinstance(media, str | bytes | os.PathLike) or not isinstance(media, Iterable):
-            raise OptionError(
-                f"{media!r} is not many recordings.",
-                "Give a list or a generator, such as Path('calls').glob('*.wav').",
-                option="media",
-            )
+        media = rows_of(media)
         batch = Batch(lambda one: self._ask_one(question, one), total=len(media) if isinstance(media, Sized) else None)
         threading.Thread(
             target=self._feed, args=(batch, question, iter(media)), name="aijupyter-batch", daemon=True
@@ -80,7 +77,7 @@ class Batches(Verbs):
                 job = None if batch.stopped else self._ask_one(question, one, lambda: batch.stopped)
                 if job is None:
                     break
-                named = isinstance(one, str | os.PathLike)
+                named = isinstance(one, str | os.PathLike) or is_row(one)
                 batch.feed(one if named else None, job)
                 if not named:
                     copies = _wait_for_room([*copies, job], batch)
@@ -146,7 +143,7 @@ def _wait_for_room(copies: list[Job[Any]], batch: Batch) -> list[Job[Any]]:
 
 def _unread(question: Question, one: MediaSource, error: MediaError) -> JobRecord:
     """A job that failed before it was asked. The ledger does not know it."""
-    name = Path(one).name if isinstance(one, str | os.PathLike) else type(one).__name__
+    name = Path(one).name if isinstance(one, str | os.PathLike) else name_of(one)
     moment = now()
     return JobRecord(
         key=str(uuid.uuid4()),

@@ -95,7 +95,8 @@ class Parts:
         self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
         near = settings.uses_embedded or is_local(server.url)
         self.gateway = Gateway(ways_in(settings, server.url), near=near, disturbed=self._disturbed)
-        self.lender = Lender(self.receiver, spool_of(settings.ledger))
+        account_at = None if settings.uses_embedded else server.url
+        self.lender = Lender(self.receiver, spool_of(settings.ledger), account_at=account_at)
         self.sender = Sender(
             ledger=self.ledger,
             dispatcher=self.dispatcher,
@@ -172,11 +173,14 @@ class Parts:
     async def send(self, record: JobRecord, attempt: Attempt) -> operations.Accepted:
         """Lend the recording out and submit the question."""
         reach = await self.gateway.reach()
-        media = await self.lender.lend(record, reach.media)
-        body = {**media.wire(), **record.options}
+        loan = await self.lender.lend(record, reach.media)
         webhook = self.receiver.delivery_url(reach.deliveries, record.path)
         path = operations.PATHS[record.operation]
-        return await operations.submit(self.transport, path, body, webhook=webhook, attempt=attempt)
+        body, good_for = loan.body(record.options), loan.token_seconds
+        async with self.lender.room_for(loan):
+            return await operations.submit(
+                self.transport, path, body, webhook=webhook, good_for=good_for, attempt=attempt
+            )
 
     def _expect(self, record: JobRecord) -> None:
         self.reconciler.expect(record)

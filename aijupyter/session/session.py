@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from aijupyter import embedded
 from aijupyter.api.auth import Credentials
+from aijupyter.api.transport import Transport
 from aijupyter.config import Secret, Settings
 from aijupyter.config.rows import settings_rows
 from aijupyter.errors import (
@@ -44,6 +45,8 @@ from aijupyter.session.exploring import Exploring
 from aijupyter.session.gateway import GatewayStatus
 from aijupyter.session.keeping import Keeping
 from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
+from aijupyter.session.recordings import Recordings
+from aijupyter.session.rows import opened
 from aijupyter.session.verbs import Question
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ class SessionStatus:
     models: str
 
 
-class Session(Batches, Keeping, Exploring, Checking):
+class Session(Batches, Recordings, Keeping, Exploring, Checking):
     """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -256,6 +259,10 @@ class Session(Batches, Keeping, Exploring, Checking):
         return self._desk.open_parts()
 
     @property
+    def _transport(self) -> Transport:
+        return self._open_parts.transport
+
+    @property
     def _ledger(self) -> Ledger:
         return self._open_parts.ledger
 
@@ -313,8 +320,9 @@ class Session(Batches, Keeping, Exploring, Checking):
 
 
 def _open(media: MediaSource, spool: Path, encoding: str | None, key: str) -> Recording:
+    media, name = opened(media)
     if isinstance(media, str) and is_url(media):
-        return Recording(shown_url(media), "", encoding or "", url=media)
+        return Recording(name or shown_url(media), "", encoding or "", url=media)
     return open_local(media, spool=spool, encoding=encoding, spool_name=key)
 
 

@@ -63,11 +63,11 @@ class Verbs(ABC):
     ) -> Job[Transcript]:
         """Speech to text, with the speakers told apart.
 
-        `media` is a path, a URL, bytes or a binary file object. `speaker_count` is how many people speak, counted when
-        left out; `speech_contexts` are phrases to listen for; `audio_type` and `encoding` are the API's own words, the
-        latter worked out from the file. The same question about the same content finds the job that exists, running or
-        done, also one of another kernel; `fresh` asks again. Raises OptionError, MediaError or LedgerError at once; all
-        else is on the job.
+        `media` is a path, a URL, bytes, a binary file object or a row of `ai.recordings()`. `speaker_count`
+        is how many people speak, counted when left out; `speech_contexts` are phrases to listen for; `audio_type` and
+        `encoding` are the API's own words, the latter worked out from the file. The same question about the same
+        content finds the job that exists, running or done, also one of another kernel; `fresh` asks again. Raises
+        OptionError, MediaError or LedgerError at once; all else is on the job.
         """
         request = operations.TranscribeRequest(
             enable_speaker_diarization=enable_speaker_diarization,

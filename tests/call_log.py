@@ -49,6 +49,8 @@ class CallLog:
     """Called with the number of each page before it is made."""
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     """So many requests are answered with this status and these headers first."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Of every page, such as those of the rate limits."""
     answer: Any = None
     """What is answered instead."""
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -73,7 +75,7 @@ class CallLog:
         if self.navigates:
             more = {"nextPage": {"uri": "..."}} if page * size < len(records) else {}
             answer["navigation"] = {"firstPage": {"uri": "..."}, **more}
-        return web.json_response(answer)
+        return web.json_response(answer, headers=self.headers)
 
     def content(self, request: web.Request, known: list[str]) -> web.Response:
         """A recording, to whoever brings a token in the URL and nothing in the headers."""

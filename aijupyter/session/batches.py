@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aijupyter.errors import AIJupyterError, LedgerError, MediaError, OptionError, dump_error
 from aijupyter.jobs.batch import Batch
@@ -21,6 +21,9 @@ from aijupyter.media import MediaSource
 from aijupyter.models import JobRecord, JobState, now
 from aijupyter.session.rows import is_row, name_of, rows_of
 from aijupyter.session.verbs import VERBS, Question, Verbs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,9 @@ class Prepared:
 class Batches(Verbs):
     """Questions about many recordings."""
 
-    def map(self, operation: Callable[..., Job[Any]] | str, media: Iterable[MediaSource], **options: Any) -> Batch:
+    def map(
+        self, operation: Callable[..., Job[Any]] | str, media: Iterable[MediaSource] | pd.DataFrame, **options: Any
+    ) -> Batch:
         """Ask the same about each recording; returns at once, with a Batch.
 
         `operation` is `ai.transcribe`, `ai.analyze` or such a name, `options` are those of that operation. `media` may
@@ -49,10 +54,12 @@ class Batches(Verbs):
         be read becomes a failed job. Raises OptionError at once.
         """
         question = question_of(operation, options)
-        media = rows_of(media)
-        batch = Batch(lambda one: self._ask_one(question, one), total=len(media) if isinstance(media, Sized) else None)
+        recordings = rows_of(media)
+        batch = Batch(
+            lambda one: self._ask_one(question, one), total=len(recordings) if isinstance(recordings, Sized) else None
+        )
         threading.Thread(
-            target=self._feed, args=(batch, question, iter(media)), name="aijupyter-batch", daemon=True
+            target=self._feed, args=(batch, question, iter(recordings)), name="aijupyter-batch", daemon=True
         ).start()
         return batch
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from call_log import call
 from double import CLIENT_SECRET, JWT, ProviderDouble
 from kernels import Kernel, kernel
 
@@ -196,6 +197,15 @@ def test_sessions_under_other_names(notebook: Kernel, wav: Path) -> None:
     assert "Stopped" in notebook.run("%aijupyter stop --name lab").out
     assert "Use it as lab" in notebook.run("%aijupyter start --name lab --poll-seconds 8").out
     assert notebook.run("print(lab.settings.poll_seconds)").out == "8.0\n"
+
+
+def test_the_accounts_calls(account: ProviderDouble, notebook: Kernel) -> None:
+    """A line lists them into a variable and shows them; the frame can be asked about as it is."""
+    account.calls.records = [call(number, account.url) for number in range(3)]
+    notebook.run("%aijupyter start")
+    listed = notebook.run('%aijupyter recordings --since "2026-10-26" --direction inbound as calls')
+    assert "401500000001" in listed.plain
+    assert notebook.run("print(len(calls), len(await ai.map(ai.transcribe, calls)))").out == "2 2\n"
 
 
 def test_help_and_the_tab_key(notebook: Kernel) -> None:

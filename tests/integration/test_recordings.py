@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import logging
+import re
 import threading
 import time
 import traceback
@@ -175,6 +177,18 @@ def test_a_penalty_in_the_middle(ai: Session, double: ProviderDouble) -> None:
     assert recordings(ai.recordings(since=SINCE)) == list(range(25))
     assert [query["page"] for query in double.calls.asked] == ["1", "2", "2", "3"]
     assert arrived[1] - arrived[0] >= 1
+
+
+def test_pages_wait_for_the_budget(ai: Session, double: ProviderDouble) -> None:
+    """No more pages are asked for in a window than the provider allows."""
+    fill(double, 25)
+    double.calls.most = 10
+    group = {"X-Rate-Limit-Group": "heavy", "X-Rate-Limit-Limit": "2", "X-Rate-Limit-Window": "1"}
+    double.calls.headers = group
+    arrived: list[float] = []
+    double.calls.before_page = lambda _: arrived.append(time.monotonic())
+    assert recordings(ai.recordings(since=SINCE)) == list(range(25))
+    assert arrived[2] - arrived[0] >= 1
 
 
 def test_a_call_that_was_handed_on(ai: Session, double: ProviderDouble) -> None:
@@ -370,6 +384,24 @@ def test_another_format(ai: Session, double: ProviderDouble) -> None:
     assert double.submissions()[0][2]["encoding"] == "Wav"
 
 
+async def test_the_page_about_it_tells_the_truth(double: ProviderDouble) -> None:
+    """The examples of docs/recordings.md run, one after another."""
+    double.calls.records = [call(number, double.url, result="Accepted") for number in range(4)]
+    text = (Path(__file__).parents[2] / "docs" / "recordings.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n([^%]*?)```", text)
+    assert len(blocks) == 2
+    with aijupyter.connect(**double.credentials) as ai:
+        names: dict[str, Any] = {"ai": ai}
+        for block in (*blocks, "results = calls.raw.str['result']"):
+            code = compile(block, "recordings.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            running = eval(code, names)
+            if running is not None:
+                await running
+    assert names["heard"].merge(names["calls"], left_on="id", right_on="recording")["from_name"].notna().all()
+    assert names["results"].tolist() == ["Accepted"] * 2
+    assert all(f"`{column}`" in text for column in COLUMNS)
+
+
 # The token.
 
 
@@ -468,7 +500,7 @@ def test_the_token_is_nowhere(
 def unreachable(double: ProviderDouble) -> Iterator[Session]:
     """A session into which there is no way, with a server that is not on this machine, by its name."""
     with aijupyter.connect(**double.credentials, delivery="status", poll_seconds=0.2) as session:
-        session._desk.open_parts().gateway._near = False
+        session._desk.open_parts().gateway._near = False  # one elsewhere would need a certificate here
         yield session
 
 

@@ -67,6 +67,12 @@ def test_what_is_quoted_is_read_back(text: str) -> None:
         ),
         ('jobs --state failed expired --since "2 days"', {"state": ["failed", "expired"], "since": "2 days"}, [], None),
         ("jobs --limit 5 as asked", {"limit": 5}, [], "asked"),
+        (
+            'recordings --since "7 days" --direction inbound --everyone as calls',
+            {"since": "7 days", "direction": "Inbound", "everyone": True},
+            [],
+            "calls",
+        ),
         ("start --name mine --no-embedded --port 8080", {"name": "mine", "embedded": False, "port": 8080}, [], None),
     ],
 )
@@ -208,6 +214,8 @@ def test_a_line_names_one_recording(tmp_path: Path) -> None:
         ("%aijupyter transcribe a.wav as ", ["call"], ["a.wav"]),
         ("%%aijupyter transcribe ", ["--wait", "as"], ["a.wav"]),
         ("%aijupyter jobs --state fa", ["failed"], ["succeeded"]),
+        ("%aijupyter recordings --direction ", ["Inbound", "Outbound"], ["--limit"]),
+        ("%aijupyter recordings --since '2 days' ", ["--direction", "as"], ["--since"]),
         ("%aijupyter start --delivery ", ["auto", "shared", "status"], []),
         ("%aijupyter start --ledger no", ["notes.txt"], []),
         ("%aijupyter nosuch ", [], []),

@@ -47,7 +47,10 @@ def credentials(patient: Patient) -> Finding:
         return unknown()
     if not found.has_credentials:
         said = "No account's credentials were found: the embedded service answers."
-        return moot(said)
+        if not found.troubles:
+            return moot(said)
+        mend = "If yours are there, unlock it and connect again; else AIJUPYTER_KEYRING_SECONDS=0 does not ask it."
+        return moot(f"{said} Not answered: {'; '.join(found.troubles)}.", mend)
     where = dict.fromkeys(found.sources.get(name, "default") for name in ("client_id", "client_secret", "jwt"))
     unused = " They are not used: embedded is set." if found.uses_embedded else ""
     return fine(f"Complete, from {', '.join(where)}.{unused}")

@@ -20,6 +20,8 @@ EXTRAS = {
     "notebook": "JupyterLab and the player's sound",
     "explore": "figures, SQL and Parquet",
     "postgres": "a ledger in PostgreSQL",
+    "keyring": "credentials in the system's keyring",
+    "ssh": "a tunnel through a host of yours",
 }
 COMPLETES = (8, 6)
 """From this IPython on the Tab key completes what follows %aijupyter."""

@@ -155,7 +155,7 @@ class Agent:
         return endpoint is not None
 
     async def control(self, order: dict[str, Any]) -> None:
-        """`cut`, `restore` (with `elsewhere` at other ports), `lose` and `mend` the session, `forget` endpoints, `die`."""
+        """`cut`; `restore`, with `elsewhere` at other ports; `lose`, `mend` the session; `forget` endpoints; `die`."""
         what = order["do"]
         if what in {"cut", "lose"}:
             for endpoint in self.endpoints.values():
@@ -270,7 +270,9 @@ def main() -> None:
     api = f"127.0.0.1:{server.server_address[1]}"
     (FOLDER / "agents").mkdir(exist_ok=True)
     note = FOLDER / "agents" / str(os.getpid())
-    note.write_text(f"http://{api}")
+    draft = FOLDER / f"draft-{os.getpid()}"
+    draft.write_text(f"http://{api}")
+    draft.replace(note)
     agent.loop.add_signal_handler(signal.SIGTERM, agent.loop.stop)
     say("info", "starting web service", obj="web", addr=api)
     say("info", "tunnel session started", obj="tunnels.session")

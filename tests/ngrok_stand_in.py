@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from contextlib import contextmanager, suppress
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest

@@ -56,14 +56,13 @@ class NgrokTunnel:
     async def dropped(self) -> str:
         from aijupyter.tunnels.ngrok_watch import Watch  # noqa: PLC0415  # open() loaded it
 
-        if self._endpoint is None:
-            return "it is closed"
-        patience = self._patience_or_usual()
-        watch = Watch(self._endpoint, patience.grace)
-        while True:
+        endpoint, patience = self._endpoint, self._patience_or_usual()
+        watch = None if endpoint is None else Watch(endpoint, patience.grace)
+        while watch is not None and self._endpoint is endpoint:
             if why := await asyncio.to_thread(watch.look):
                 return why
             await asyncio.sleep(patience.look)
+        return "it is closed"
 
     async def close(self) -> None:
         endpoint, self._endpoint = self._endpoint, None

@@ -32,7 +32,6 @@ from aijupyter.tunnels.ngrok_fetch import fetch_agent
 # Without any handler the agent's complaints would be printed, into whatever cell runs just then.
 logging.getLogger("pyngrok").addHandler(logging.NullHandler())
 
-API_SECONDS = 5.0
 END_SECONDS = 3.0
 LOCAL_APIS = ("http://127.0.0.1:4040", "http://127.0.0.1:4041")
 """Where an agent's local API answers unless it is told otherwise; the next port where that one is taken."""
@@ -55,14 +54,17 @@ class Patience:
     """Until a session that was lost must be back: the agent mends most losses itself."""
     look: float = 1.0
     """Between two looks at the agent's process and log."""
+    api: float = 5.0
+    """Until the agent's local API answers."""
 
 
 class Agent:
     """A running agent: its local API, and its process where it is of this very process."""
 
-    def __init__(self, api: str, process: Any = None) -> None:
+    def __init__(self, api: str, process: Any = None, *, seconds: float = 5.0) -> None:
         self.api = api
         self.process = process
+        self._seconds = seconds
 
     @property
     def is_alive(self) -> bool:
@@ -90,7 +92,7 @@ class Agent:
 
     def _ask(self, method: str, path: str, data: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            answer = ngrok.api_request(f"{self.api}{path}", method=method, data=data, timeout=API_SECONDS)
+            answer = ngrok.api_request(f"{self.api}{path}", method=method, data=data, timeout=self._seconds)
         except exception.PyngrokNgrokHTTPError as error:
             trouble = _refused(error.status_code, str(error.body))
         except _ANY_ERROR as error:
@@ -130,7 +132,11 @@ def open_endpoint(
         try:
             agent = _agent(token, cancel, patience)
         except TunnelError as error:
-            other = _running_agent(apis) if ngrok_errors.code_in(error.problem) in ngrok_errors.AGENTS_USED_UP else None
+            other = (
+                _running_agent(apis, patience.api)
+                if ngrok_errors.code_in(error.problem) in ngrok_errors.AGENTS_USED_UP
+                else None
+            )
             if other is None:
                 raise
             agent = other
@@ -188,7 +194,7 @@ def _agent(token: Secret, cancel: threading.Event, patience: Patience) -> Agent:
             config.log_event_callback = None
             if running.pyngrok_config is config:
                 _NAMES[running] = set()
-            return Agent(str(running.api_url), running)
+            return Agent(str(running.api_url), running, seconds=patience.api)
     _let_go(watchdog.started)
     raise trouble  # outside, so that nothing of theirs hangs on it
 
@@ -265,10 +271,10 @@ class _Watchdog:
                 self.started.proc.kill()
 
 
-def _running_agent(apis: Sequence[str]) -> Agent | None:
+def _running_agent(apis: Sequence[str], seconds: float) -> Agent | None:
     """An agent of this user's that another process started on this machine."""
     for api in apis:
-        agent = Agent(api)
+        agent = Agent(api, seconds=seconds)
         with contextlib.suppress(TunnelError):
             if _is_trusted(urlsplit(api).port or 80):
                 agent.endpoints()

@@ -16,6 +16,7 @@ from aijupyter.tunnels.fixed import check_base_url, with_port
 if TYPE_CHECKING:
     from aijupyter.tunnels.ssh_link import SshLink
 
+LOGIN_SECONDS = 20.0
 KEEPALIVE_SECONDS = 10.0
 """How often the host is asked whether it is still there; after three questions without an answer the link is dead."""
 PROBE_SECONDS = 5.0
@@ -38,6 +39,18 @@ class SshHost:
         return f"ssh {f'-p {self.port} ' if self.port else ''}{self}"
 
 
+@dataclass(frozen=True, slots=True)
+class SshLogin:
+    """How to get in: what SshTunnel was given of it."""
+
+    host: SshHost
+    key: Path | None
+    known_hosts: Path | None
+    config: Path | None
+    login_seconds: float
+    keepalive_seconds: float
+
+
 class SshTunnel:
     """A listener on a host of the user's own.
 
@@ -45,7 +58,8 @@ class SshTunnel:
     a private key's file, where the SSH agent or the usual files do not have it; `listen` is `address:port` on the
     host, port 0 for any that is free. `public_url` is what leads there from outside, with `{port}` for the port;
     without one it is `http://host:port`. `known_hosts` and `config` are files to read instead of ~/.ssh/known_hosts and
-    ~/.ssh/config. Raises ConfigurationError.
+    ~/.ssh/config. To connect and log in may take `login_seconds`; every `keepalive_seconds` the host is asked whether
+    it is still there. Raises ConfigurationError.
     """
 
     def __init__(
@@ -57,9 +71,10 @@ class SshTunnel:
         public_url: str | None = None,
         known_hosts: Path | None = None,
         config: Path | None = None,
+        login_seconds: float = LOGIN_SECONDS,
         keepalive_seconds: float = KEEPALIVE_SECONDS,
     ) -> None:
-        self._host = read_host(host)
+        self._login = SshLogin(read_host(host), key, known_hosts, config, login_seconds, keepalive_seconds)
         self._listen = read_listen(listen)
         if public_url is not None:
             check_base_url(public_url)
@@ -68,8 +83,6 @@ class SshTunnel:
                 f"There is no private key {key}.", "Check ssh_key, or leave it out for the SSH agent and ~/.ssh."
             )
         self._public_url = public_url
-        self._files = {"key": key, "known_hosts": known_hosts, "config": config}
-        self._keepalive = keepalive_seconds
         self._link: SshLink | None = None
 
     async def open(self, local_url: str) -> str:
@@ -81,7 +94,7 @@ class SshTunnel:
                 "A tunnel over SSH needs the package asyncssh.", "Install it: pip install 'aijupyter[ssh]'"
             ) from error
         local = urlsplit(local_url)
-        link = self._link = SshLink(self._host, keepalive_seconds=self._keepalive, **self._files)
+        link = self._link = SshLink(self._login)
         try:
             await link.connect()
             self._check_reachable(link.host)
@@ -131,7 +144,7 @@ class SshTunnel:
 
 _LEAD_THERE = (
     "Let a web server on the host lead a public https URL to a fixed port there (docs/tunnels.md has a line for Caddy "
-    "and for nginx), and give both: connect(ssh_listen='localhost:8765', public_url='https://...')."
+    "and for nginx), and give both: connect(ssh_listen='127.0.0.1:8765', public_url='https://...')."
 )
 
 

@@ -15,14 +15,12 @@ import asyncssh
 from aijupyter.errors import ConfigurationError, TunnelError, TunnelRefusedError, TunnelTimeoutError, printable
 
 if TYPE_CHECKING:
-    from aijupyter.tunnels.ssh import SshHost
+    from aijupyter.tunnels.ssh import SshLogin
 
 # Without any handler its warnings would be printed, into whatever cell runs just then.
 logging.getLogger("asyncssh").addHandler(logging.NullHandler())
 
 SSH_PORT = 22
-CONNECT_SECONDS = 15.0
-LOGIN_SECONDS = 15.0
 FORWARD_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
 UNANSWERED = 3
@@ -44,34 +42,22 @@ class _Client(asyncssh.SSHClient):
 class SshLink:
     """Connect, forward, and close; used once."""
 
-    def __init__(
-        self,
-        host: SshHost,
-        *,
-        key: Path | None,
-        known_hosts: Path | None,
-        config: Path | None,
-        keepalive_seconds: float,
-    ) -> None:
-        self._asked = host
-        self._key = key
-        self._known_hosts = known_hosts
-        self._config = config
-        self._keepalive_seconds = keepalive_seconds
+    def __init__(self, login: SshLogin) -> None:
+        self._login = login
         self._connection: asyncssh.SSHClientConnection | None = None
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.host = host.name
+        self.host = login.host.name
         """The host's address, which ~/.ssh/config may say."""
 
     async def connect(self) -> None:
         """Log in. Raises TunnelError or ConfigurationError."""
         options = await self._options()
-        self.host = options.host or self._asked.name
+        self.host = options.host or self._login.host.name
         try:
-            async with asyncio.timeout(CONNECT_SECONDS + LOGIN_SECONDS):
+            async with asyncio.timeout(self._login.login_seconds):
                 self._connection, _ = await asyncssh.create_connection(
                     lambda: _Client(self._ended),
-                    self._asked.name,
+                    self._login.host.name,
                     config=None,
                     options=options,
                     known_hosts=self._trusted(options),
@@ -121,17 +107,17 @@ class SshLink:
 
     async def _options(self) -> asyncssh.SSHClientConnectionOptions:
         """As ~/.ssh/config has it, but for what must not be its choice: host keys are checked, nothing is asked for."""
-        asked = self._asked
+        login, asked = self._login, self._login.host
         try:
             options: asyncssh.SSHClientConnectionOptions = await asyncssh.SSHClientConnectionOptions.construct(
                 host=asked.name,
                 port=() if asked.port is None else asked.port,
                 username=() if asked.user is None else asked.user,
-                config=() if self._config is None else [str(self._config)],
-                client_keys=() if self._key is None else [str(self._key)],
-                connect_timeout=CONNECT_SECONDS + LOGIN_SECONDS,
-                login_timeout=LOGIN_SECONDS,
-                keepalive_interval=self._keepalive_seconds,
+                config=() if login.config is None else [str(login.config)],
+                client_keys=() if login.key is None else [str(login.key)],
+                connect_timeout=login.login_seconds,
+                login_timeout=login.login_seconds,
+                keepalive_interval=login.keepalive_seconds,
                 keepalive_count_max=UNANSWERED,
                 password_auth=False,
                 kbdint_auth=False,
@@ -148,8 +134,9 @@ class SshLink:
 
     def _trusted(self, options: asyncssh.SSHClientConnectionOptions) -> list[str]:
         """The files with the known hosts' keys. Where the configuration would have no check at all, the usual file."""
-        configured = options.known_hosts
-        named = [self._known_hosts] if self._known_hosts else configured if isinstance(configured, list) else []
+        named = options.known_hosts if isinstance(options.known_hosts, list) else []
+        if self._login.known_hosts is not None:
+            named = [self._login.known_hosts]
         files = [Path(str(file)).expanduser() for file in named or ["~/.ssh/known_hosts"]]
         return [str(file) for file in files if file.is_file()] or [os.devnull]
 
@@ -161,12 +148,32 @@ class SshLink:
         if isinstance(error, asyncssh.PermissionDenied):
             return TunnelRefusedError(
                 f"{self.host} does not let {options.username} in with any of our keys.",
-                f"Try '{self._asked.command}': it must work without a password. Then name the key's file with "
+                f"Try '{self._login.host.command}': it must work without a password. Then name the key's file with "
                 "connect(ssh_key=...) or put it in the SSH agent with ssh-add.",
             )
         if isinstance(error, asyncssh.Error | OSError):
-            return _unreached(error, name, self._asked.command)
+            return self._unreached(error, name)
         return None
+
+    def _unreached(self, error: Exception, name: str) -> TunnelError:
+        """What kept us from a login that may have succeeded."""
+        command = self._login.host.command
+        text = said(error)
+        if isinstance(error, TimeoutError) or "timeout" in text.lower():
+            return TunnelTimeoutError(
+                f"{name} did not let us in within {self._login.login_seconds:g} s.",
+                f"Check the host and its port: '{command}' must work from this machine.",
+            )
+        if isinstance(error, socket.gaierror):
+            return TunnelError(
+                f"{name} has no address: no such host, or no network.", "Check the name, and the network."
+            )
+        if isinstance(error, OSError):
+            return TunnelError(
+                f"{name} cannot be reached: {os.strerror(error.errno) if error.errno else text}.",
+                f"Check that sshd runs there and no firewall is between: '{command}' must work from this machine.",
+            )
+        return TunnelError(f"{name} ended the connection: {text}.", f"See what '{command}' says, and try again.")
 
     def _host_key(self, error: Exception, options: asyncssh.SSHClientConnectionOptions) -> TunnelError:
         """Unknown, or not the one that is known: asyncssh does not tell which."""
@@ -175,13 +182,13 @@ class SshLink:
         if not _has_key(self._trusted(options), self.host, port):
             return TunnelRefusedError(
                 f"The host key of {known} is not known: {said(error)}.",
-                f"Log in once by hand, '{self._asked.command}', compare the fingerprint that it shows with the host's "
-                "own, and accept it.",
+                f"Log in once by hand, '{self._login.host.command}', compare the fingerprint that it shows with the "
+                "host's own, and accept it.",
             )
         return TunnelRefusedError(
             f"The host key of {known} is not the one in known_hosts: somebody may be in between.",
             f"Ask whoever runs the host. If its key really changed: ssh-keygen -R '{known}', then log in once by hand, "
-            f"'{self._asked.command}', and compare the fingerprint.",
+            f"'{self._login.host.command}', and compare the fingerprint.",
         )
 
     def _not_forwarded(self, address: str, port: int) -> TunnelError:
@@ -206,24 +213,6 @@ def said(error: BaseException | None) -> str:
 def _wire(address: str) -> str:
     """`*` stands for every address of the host, which the protocol writes as nothing (RFC 4254, 7.1)."""
     return "" if address == "*" else address
-
-
-def _unreached(error: Exception, name: str, command: str) -> TunnelError:
-    """What kept us from a login that may have succeeded. `command` is how to try it by hand."""
-    text = said(error)
-    if isinstance(error, TimeoutError) or "timeout" in text.lower():
-        return TunnelTimeoutError(
-            f"{name} did not let us in within {CONNECT_SECONDS + LOGIN_SECONDS:g} s.",
-            f"Check the host and its port: '{command}' must work from this machine.",
-        )
-    if isinstance(error, socket.gaierror):
-        return TunnelError(f"{name} has no address: no such host, or no network.", "Check the name, and the network.")
-    if isinstance(error, OSError):
-        return TunnelError(
-            f"{name} cannot be reached: {os.strerror(error.errno) if error.errno else text}.",
-            f"Check that sshd runs there and no firewall is between: '{command}' must work from this machine.",
-        )
-    return TunnelError(f"{name} ended the connection: {text}.", f"See what '{command}' says, and try again.")
 
 
 def _has_key(files: list[str], host: str, port: int) -> bool:

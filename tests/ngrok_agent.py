@@ -260,6 +260,8 @@ def main() -> None:
         time.sleep(60)
     if why := refused(behaviour):
         say("eror", "failed to reconnect session", obj="csess", err=why)
+        say("info", "session closing", obj="tunnels.session")
+        sys.stderr.write(f"ERROR:  {why}\n")  # the agent says it once more to the person before the screen
         sys.exit(1)
     if behaviour.offline:
         stay_offline()

@@ -72,6 +72,10 @@ _NO_NETWORK = Meaning(
 )
 _UNKNOWN = Meaning("ngrok did not open an endpoint", "Look its code up at ngrok.com/docs/errors.", final=False)
 
+_SILENT = Meaning(
+    "its agent did not open an endpoint", "Try again; 'ngrok diagnose' tells what is in the way.", final=False
+)
+
 _MEANINGS = {
     **dict.fromkeys((105, 106, 107, 109, 4018), _TOKEN),
     **dict.fromkeys((102, 103), _ACCOUNT),
@@ -101,7 +105,7 @@ def is_network(text: str) -> bool:
 def explain(text: str) -> TunnelError:
     """What ngrok or its agent said, as an error of ours. The text must hold no secret any more."""
     code = code_in(text)
-    meaning = _MEANINGS.get(int(code.rpartition("_")[2]), _UNKNOWN) if code else _UNKNOWN
+    meaning = _MEANINGS.get(int(code.rpartition("_")[2]), _UNKNOWN) if code else _SILENT
     if is_network(text):
         meaning = _NO_NETWORK
     return as_error(meaning, code or in_short(text))

@@ -26,7 +26,7 @@ import aijupyter
 from aijupyter import errors
 from aijupyter.config import Secret
 from aijupyter.tunnels.ngrok import NgrokTunnel
-from aijupyter.tunnels.ngrok_agent import Patience
+from aijupyter.tunnels.ngrok_agent import Patience, is_trusted
 
 LOCAL = "http://127.0.0.1:8123"
 PATIENCE = Patience(start=5.0, download=1.0, grace=0.5, look=0.05, api=1.0)
@@ -273,6 +273,21 @@ async def test_giving_up_the_start(stand_in: StandIn) -> None:
     with pytest.raises(asyncio.CancelledError):
         await opening
     assert time.monotonic() - began < 2
+
+
+def test_who_may_be_asked_for_an_endpoint(stand_in: StandIn) -> None:
+    """A program of another user's at the agents' usual port would be handed our deliveries: it is not asked."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root can be two users, and only Linux tells whose a port is")
+    listen = "s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    for user, trusted in ((0, True), (65534, False)):
+        code = f"import os, socket; os.setuid({user}); {listen}"
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other:
+            assert other.stdout is not None
+            assert is_trusted(int(other.stdout.readline())) is trusted
+            other.kill()
 
 
 async def test_an_agent_that_is_none(stand_in: StandIn) -> None:

@@ -194,10 +194,11 @@ class Api(BaseHTTPRequestHandler):
         """All endpoints."""
         if self.agent.behaviour.api_hangs:
             time.sleep(60)
-        if self.agent.behaviour.old_api or self.path != "/api/endpoints":
+        kind = self.path.removeprefix("/api/")
+        if kind not in {"endpoints", "tunnels"} or (kind == "endpoints" and self.agent.behaviour.old_api):
             self._answer(404, {"msg": "page not found"})
             return
-        self._answer(200, {"endpoints": [endpoint.data for endpoint in self.agent.endpoints.values()]})
+        self._answer(200, {kind: [endpoint.data for endpoint in self.agent.endpoints.values()]})
 
     def do_POST(self) -> None:
         """A new one, or an order."""
@@ -205,6 +206,9 @@ class Api(BaseHTTPRequestHandler):
         if self.path == "/control":
             self.agent.ask(self.agent.control(body))
             self._answer(200, {})
+            return
+        if self.agent.behaviour.old_api:
+            self._answer(404, {"msg": "page not found"})
             return
         try:
             self._answer(201, self.agent.ask(self.agent.add(body)))

@@ -170,7 +170,8 @@ def _endpoint(agent: Agent, name: str, local_url: str, domain: str | None) -> En
 def _agent(token: Secret, cancel: threading.Event, patience: Patience) -> Agent:
     """The agent of this process, also one that the user's own pyngrok started; else a new one."""
     usual = conf.get_default().ngrok_path
-    path = usual if process.is_process_running(usual) else conf.PyngrokConfig().ngrok_path
+    named = os.environ.get("PYNGROK_NGROK_PATH") or conf.PyngrokConfig().ngrok_path  # older ones do not look there
+    path = usual if process.is_process_running(usual) else named
     if process.is_process_running(path):
         running = process.get_process(conf.PyngrokConfig(ngrok_path=path))
         return Agent(str(running.api_url), running, seconds=patience.api)

@@ -42,8 +42,8 @@ def start_agent(path: str, token: Secret, cancel: threading.Event, seconds: floa
         end_agent(running)
         raise _trouble(running, token, f"{seconds:g}" if expired.is_set() else "")
     running.start_monitor_thread()
-    with process._current_processes_lock:  # noqa: SLF001  # so that the user's own pyngrok joins it, as we join theirs
-        if not process.is_process_running(path):
+    with getattr(process, "_current_processes_lock", contextlib.nullcontext()):  # older ones have none
+        if not process.is_process_running(path):  # so that the user's own pyngrok joins it, as we join theirs
             process._current_processes[path] = running  # noqa: SLF001
     return running
 

@@ -8,7 +8,7 @@ from aijupyter.errors import TunnelError
 from aijupyter.tunnels.ngrok_agent import Endpoint
 
 API_EVERY = 5
-"""The local API is asked at every so manieth look; a process and its log cost nothing."""
+"""The local API is asked once in so many looks; a process and its log cost nothing."""
 MOST_ABSENCES = 2
 """After so many answers in a row without our endpoint, or without an answer, it is gone."""
 

@@ -244,6 +244,23 @@ async def test_the_users_own_files(server: SshServer, tmp_path: Path, monkeypatc
     await way.close()
 
 
+async def test_the_ssh_agent(server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that only the SSH agent has lets us in."""
+    place = tmp_path / "agent"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(place))
+    keeper = await asyncio.create_subprocess_exec("ssh-agent", "-D", "-a", str(place), stdout=subprocess.DEVNULL)
+    try:
+        await asyncio.to_thread(until, place.exists)
+        await asyncio.to_thread(subprocess.run, ["ssh-add", "-q", str(server.key)], check=True, timeout=30)
+        way = tunnel(server, key=None)
+        await way.open(LOCAL)
+        await way.close()
+    finally:
+        keeper.kill()
+        await keeper.wait()
+
+
 async def test_nobody_listens() -> None:
     """A port where no sshd is."""
     said = await refusal(SshTunnel(f"me@127.0.0.1:{free_port()}", known_hosts=Path("none")), errors.TunnelError)

@@ -14,6 +14,9 @@
     ├── PortalError                  (RuntimeError)     the background loop is stopped, or called from itself
     ├── ReceiverError                (OSError)          the receiver cannot listen
     ├── TunnelError                  (ConnectionError)  the public URL cannot be opened
+    │   ├── TunnelMissingError       (FileNotFoundError)  the program or package that does it is not installed
+    │   ├── TunnelRefusedError       (PermissionError)  the account or the host refuses, and will again
+    │   └── TunnelTimeoutError       (TimeoutError)     a step of opening it took too long
     ├── ServiceError                 (RuntimeError)     the embedded AI service cannot run
     │   ├── LocalExtraMissingError   (ImportError)      the packages of the `local` extra are not installed
     │   └── ModelsMissingError                          a model is neither cached nor to be fetched
@@ -160,11 +163,19 @@ class ReceiverError(AIJupyterError, OSError):
 
 
 class TunnelError(AIJupyterError, ConnectionError):
-    """The public URL cannot be opened. `lasting` says that trying again cannot help, before a person mends it."""
+    """The public URL cannot be opened. Where it is none of the kinds below, a later attempt may succeed."""
 
-    def __init__(self, problem: str, mend: str = "", *, lasting: bool = False) -> None:
-        super().__init__(problem, mend)
-        self.lasting = lasting
+
+class TunnelMissingError(TunnelError, FileNotFoundError):
+    """What opens it, ngrok's agent or the package asyncssh, is not installed."""
+
+
+class TunnelRefusedError(TunnelError, PermissionError):
+    """The account or the host refuses: a token, a key, a domain or a port. Trying again changes nothing."""
+
+
+class TunnelTimeoutError(TunnelError, TimeoutError):
+    """A step of opening it took too long."""
 
 
 class ServiceError(AIJupyterError, RuntimeError):

@@ -9,19 +9,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from aijupyter.errors import AIJupyterError, TunnelError
+from aijupyter.errors import AIJupyterError, ConfigurationError, TunnelError, TunnelMissingError, TunnelRefusedError
 from aijupyter.jobs.dispatch import patience
 from aijupyter.session.ways import Way
 
 log = logging.getLogger(__name__)
 
-OPEN_SECONDS = 60.0
-"""A tunnel that is not open after so long is given up."""
+OPEN_SECONDS = 130.0
+"""A tunnel that is not open after so long is given up. The ngrok agent may have to be downloaded."""
 CLOSE_SECONDS = 10.0
 GRACE_SECONDS = 60.0
 RETRY_SECONDS = (30.0, 60.0, 120.0, 300.0)
 NOWHERE = "https://no-deliveries.invalid"
 """The API wants a webhook; this one leads nowhere, for answers that only the status call brings."""
+
+_LASTING = (ConfigurationError, TunnelMissingError, TunnelRefusedError)
+"""What does not mend itself, and is not tried again before a person did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class Gateway:
             self._up.set()
             return None
         self._problems[way.name] = error
-        if not isinstance(error, TunnelError) or error.lasting:
+        if isinstance(error, _LASTING):
             self._spoiled.add(way.name)
         log.warning("no way in %s: %s", way.words, error.problem)
         return error

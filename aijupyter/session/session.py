@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 STOP_SECONDS = 30.0
 
 

@@ -1,106 +1,124 @@
-"""ngrok through pyngrok, its token in a private file: a command line can be read by every user of the machine."""
+"""An endpoint of the user's ngrok account, through pyngrok."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import os
-import shutil
-import tempfile
-from pathlib import Path
-from typing import Any
+import re
+import secrets
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aijupyter.config import Secret
-from aijupyter.errors import TunnelError
+from aijupyter.errors import ConfigurationError
 
-START_SECONDS = 15
+if TYPE_CHECKING:
+    from aijupyter.tunnels.ngrok_agent import Endpoint, Patience
+
+_DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
 
 class NgrokTunnel:
-    """An HTTPS endpoint of the user's ngrok account."""
+    """An HTTPS endpoint by ngrok.
 
-    def __init__(self, token: Secret) -> None:
+    The agent of this process is used, or one is started; where the account may run no more of them, an agent of this
+    user's on this machine is asked, at `local_apis`. At the end only what is ours ends. `domain` is one of the
+    account's, such as `me.ngrok.app`. Raises ConfigurationError where it is none.
+    """
+
+    def __init__(
+        self,
+        token: Secret,
+        domain: str | None = None,
+        *,
+        local_apis: Sequence[str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._token = token
-        self._folder: Path | None = None
-        self._config: Any = None
-        self._public_url = ""
+        self._domain = None if domain is None else read_domain(domain)
+        self._local_apis = local_apis
+        self._patience = patience
+        self._endpoint: Endpoint | None = None
 
     async def open(self, local_url: str) -> str:
+        await self.close()
+        agents = logging.getLogger("pyngrok.process.ngrok")
+        agents.addFilter(self._redact)
         try:
-            self._public_url = await asyncio.to_thread(self._open, local_url)
+            self._endpoint = await self._opened(local_url)
         except BaseException:
-            await self.close()
+            agents.removeFilter(self._redact)
             raise
-        return self._public_url.rstrip("/")
+        return self._endpoint.url
+
+    async def dropped(self) -> str:
+        from aijupyter.tunnels.ngrok_watch import Watch  # noqa: PLC0415  # open() loaded it
+
+        endpoint, patience = self._endpoint, self._patience_or_usual()
+        watch = None if endpoint is None else Watch(endpoint, patience.grace)
+        while watch is not None and self._endpoint is endpoint:
+            if why := await asyncio.to_thread(watch.look):
+                return why
+            await asyncio.sleep(patience.look)
+        return "it is closed"
 
     async def close(self) -> None:
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is None:
+            return
+        from aijupyter.tunnels.ngrok_agent import close_endpoint  # noqa: PLC0415  # open() loaded it
+
         try:
-            await asyncio.to_thread(self._close)
+            await asyncio.shield(asyncio.to_thread(close_endpoint, endpoint))
         except RuntimeError:  # no threads any more: the interpreter is ending
-            self._close()
+            close_endpoint(endpoint)
+        finally:
+            logging.getLogger("pyngrok.process.ngrok").removeFilter(self._redact)
 
-    def _open(self, local_url: str) -> str:
-        from pyngrok import conf, exception, ngrok  # noqa: PLC0415  # only those who use ngrok pay for it
-
-        # Without any handler the agent's complaints would be printed, into whatever cell runs just then.
-        logging.getLogger("pyngrok").addHandler(logging.NullHandler())
-        logging.getLogger("pyngrok.process.ngrok").addFilter(self._redact)
-        self._config = conf.PyngrokConfig(
-            config_path=str(self._written_config()),
-            start_new_session=os.name == "posix",
-            startup_timeout=START_SECONDS,
-        )
-        self._config.auth_token = None  # pyngrok takes it from the environment, and would put it on the command line
+    async def _opened(self, local_url: str) -> Endpoint:
+        """Open it in a worker thread. Where the wait is cancelled, the thread is told, waited for, and undone."""
+        cancel = threading.Event()
+        opening = asyncio.create_task(asyncio.to_thread(self._open, local_url, cancel))
         try:
-            return str(ngrok.connect(local_url.removeprefix("http://"), pyngrok_config=self._config).public_url)
-        except exception.PyngrokNgrokInstallError as error:
-            raise TunnelError(
-                "The ngrok agent is not installed and could not be downloaded.",
-                "Install it from ngrok's site and set PYNGROK_NGROK_PATH to it, or give a public URL of your own: "
-                "connect(public_url=...).",
-            ) from error
-        except exception.PyngrokError as error:
-            raise TunnelError(
-                f"ngrok did not open a tunnel: {self._redacted(str(error))}",
-                "Check the token (NGROK_AUTHTOKEN) and that no other agent runs on the account.",
-            ) from None
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            cancel.set()
+            with contextlib.suppress(Exception):
+                self._endpoint = await opening
+                await self.close()
+            raise
 
-    def _written_config(self) -> Path:
-        """The agent's configuration with the token, in a file and folder that only this user can read."""
-        self._folder = Path(tempfile.mkdtemp(prefix="aijupyter-ngrok-"))
-        path = self._folder / "ngrok.yml"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # JSON is YAML
-            json.dump({"version": "3", "agent": {"authtoken": self._token.reveal()}}, file)
-        return path
+    def _open(self, local_url: str, cancel: threading.Event) -> Endpoint:
+        from aijupyter.tunnels import ngrok_agent  # noqa: PLC0415  # only those who use ngrok pay for pyngrok
+
+        return ngrok_agent.open_endpoint(
+            self._token,
+            f"aijupyter-{secrets.token_hex(6)}",
+            local_url,
+            self._domain,
+            apis=ngrok_agent.LOCAL_APIS if self._local_apis is None else self._local_apis,
+            cancel=cancel,
+            patience=self._patience_or_usual(),
+        )
+
+    def _patience_or_usual(self) -> Patience:
+        from aijupyter.tunnels.ngrok_agent import Patience  # noqa: PLC0415  # only those who use ngrok pay for pyngrok
+
+        return self._patience or Patience()
 
     def _redact(self, record: logging.LogRecord) -> bool:
         """The agent repeats a token that it refuses."""
-        record.msg, record.args = self._redacted(record.getMessage()), ()
+        record.msg, record.args = record.getMessage().replace(self._token.reveal(), "***"), ()
         return True
 
-    def _redacted(self, text: str) -> str:
-        return text.replace(self._token.reveal(), "***")
 
-    def _close(self) -> None:
-        config, self._config = self._config, None
-        folder, self._folder = self._folder, None
-        if config is not None:
-            self._end(config)
-        logging.getLogger("pyngrok.process.ngrok").removeFilter(self._redact)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _end(self, config: Any) -> None:
-        """End our tunnel, and the agent too unless another tunnel of this process goes through it."""
-        from pyngrok import exception, ngrok, process  # noqa: PLC0415  # loaded by _open
-
-        if not process.is_process_running(config.ngrok_path):
-            return
-        with contextlib.suppress(exception.PyngrokError):
-            if self._public_url:
-                ngrok.disconnect(self._public_url, pyngrok_config=config)
-            if ngrok.get_tunnels(config):
-                return
-        ngrok.kill(config)
+def read_domain(text: str) -> str:
+    """A domain's name, of a name or a URL. Raises ConfigurationError."""
+    name = text.strip().removeprefix("https://").rstrip("/")
+    if not _DOMAIN.fullmatch(name):
+        raise ConfigurationError(
+            f"ngrok_domain is {text!r}.", "It must be a domain of the ngrok account, such as me.ngrok.app."
+        )
+    return name

@@ -11,7 +11,7 @@ import pytest
 from until import eventually
 
 from aijupyter.config import Secret, Settings
-from aijupyter.errors import AIJupyterError, ConfigurationError, TunnelError
+from aijupyter.errors import AIJupyterError, ConfigurationError, TunnelError, TunnelMissingError, TunnelRefusedError
 from aijupyter.session.gateway import NOWHERE, Gateway, Reach
 from aijupyter.session.ways import Way, ways_in
 
@@ -110,7 +110,7 @@ async def test_status_calls_stand_in_and_make_room() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [TunnelError("The token is wrong.", lasting=True), ConfigurationError("asyncssh is not installed.")]
+    "error", [TunnelRefusedError("The token is wrong."), TunnelMissingError("asyncssh is not installed.")]
 )
 async def test_what_cannot_mend_itself_is_not_tried_again(error: AIJupyterError) -> None:
     """A wrong token is shown to the tunnel's provider once, and not every half minute."""

@@ -13,7 +13,18 @@ import pytest
 import aijupyter
 
 PACKAGE = Path(aijupyter.__file__).parent
-HEAVY = ("pandas", "ipywidgets", "pyngrok", "aiohttp", "faster_whisper", "numpy", "IPython", "av", "nest_asyncio")
+HEAVY = (
+    "pandas",
+    "ipywidgets",
+    "pyngrok",
+    "asyncssh",
+    "aiohttp",
+    "faster_whisper",
+    "numpy",
+    "IPython",
+    "av",
+    "nest_asyncio",
+)
 
 LAYERS = [  # each may import those below it, and its own
     {"magics", "cli"},

@@ -10,37 +10,43 @@ from urllib.parse import urlsplit
 import aiohttp
 from double import Plan, ProviderDouble
 
-FETCH_SECONDS = 60.0
 PARTS = 3
+UNFETCHED = {"errorCode": "CAI-101", "message": "The recording could not be fetched", "parameterName": "contentUri"}
 
 
 class OutsideDouble(ProviderDouble):
     """`reached` are the addresses that it went to, `lost` counts the deliveries that nobody took.
 
-    What it cannot fetch it tries again for a minute, as fetchers do; a delivery it makes once.
+    What it cannot fetch it tries again for `fetch_seconds`, as fetchers do, and then the job fails; a delivery it makes
+    once.
     """
 
     def __init__(self, plan: Plan | None = None) -> None:
         super().__init__(plan)
         self.reached: set[str] = set()
         self.lost = 0
+        self.fetch_seconds = 30.0
 
     async def _finish(self, job_id: str, body: dict[str, Any], webhook: str, request_id: str) -> None:
         self.reached.add(urlsplit(webhook).netloc)
         try:
             await super()._finish(job_id, body, webhook, request_id)
+        except TimeoutError:
+            self.jobs[job_id] |= {"status": "Fail", "response": {"errors": [UNFETCHED]}}
+            self.lost += 1
         except aiohttp.ClientError:
             self.lost += 1
 
     async def _fetch(self, body: dict[str, Any]) -> bytes:
         url = body["contentUri"]
         self.reached.add(urlsplit(url).netloc)
-        deadline = time.monotonic() + FETCH_SECONDS
+        deadline = time.monotonic() + self.fetch_seconds
         while True:
             try:
                 return await self._in_ranges(url)
             except (aiohttp.ClientError, ConnectionError):
-                assert time.monotonic() < deadline, "the recording could not be fetched"
+                if time.monotonic() > deadline:
+                    raise TimeoutError from None
                 await asyncio.sleep(0.1)
 
     async def _in_ranges(self, url: str) -> bytes:

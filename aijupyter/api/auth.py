@@ -41,6 +41,16 @@ class Credentials:
     jwt: Secret
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token call tells beside the token: the app's `scopes`, and how far this machine's clock is ahead of the
+    API's, `skew`, in seconds. None for what it does not say.
+    """
+
+    scopes: frozenset[str] | None
+    skew: float | None
+
+
 class SendForm(Protocol):
     """Posts a form with HTTP Basic authentication and returns the answer, whatever its status."""
 
@@ -56,6 +66,8 @@ class TokenSource:
         self._send = send
         self._clock = clock
         self._renewing = asyncio.Lock()
+        self.grant: Grant | None = None
+        """What the last token call told beside the token."""
         self._token: Secret | None = None
         self._lifetime = 0.0
         self._ends = 0.0
@@ -125,5 +137,7 @@ class TokenSource:
                 request_id=reply.request_id,
             )
         self._token = Secret(token)
+        scope = answer.get("scope")
+        self.grant = Grant(frozenset(scope.split()) if isinstance(scope, str) and scope else None, reply.skew())
         self._lifetime = max(lifetime, SHORTEST_LIFE_SECONDS)
         self._ends = asked + self._lifetime

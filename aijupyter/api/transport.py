@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from aijupyter.api.auth import Credentials, TokenSource
+from aijupyter.api.auth import Credentials, Grant, TokenSource
 from aijupyter.api.budget import NOT_TAKEN, Budget, Priority, Slot
 from aijupyter.api.wire import Reply, raise_for_status
 from aijupyter.config import Secret, is_local
@@ -62,9 +62,14 @@ class Transport:
         """The account's budget, to look at: `eta`, `waiting`, `snapshot`."""
         return self._budget
 
+    @property
+    def grant(self) -> Grant | None:
+        """What the last token call told beside the token; None before the first."""
+        return self._tokens.grant
+
     async def sign_in(self) -> None:
         """See that a token can be had, by one call. Raises AuthenticationError where the credentials are refused."""
-        await self._token(patient=False)
+        await self._token(0.0, patient=False)
 
     async def close(self) -> None:
         """Close every connection. The token is not revoked: the provider may still fetch recordings with it."""

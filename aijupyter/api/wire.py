@@ -100,6 +100,11 @@ class Reply:
             seconds = self._until(said)
         return min(seconds, LONGEST_PENALTY_SECONDS) if seconds >= 1 else DEFAULT_PENALTY_SECONDS
 
+    def skew(self) -> float | None:
+        """How far this machine's clock is ahead of the server's, in seconds; None where that does not tell the time."""
+        date = _time(self.headers.get("Date", ""))
+        return None if date is None else (datetime.now(UTC) - date).total_seconds()
+
     def _whole(self, name: str, highest: int) -> int | None:
         text = self.headers.get(name, "").strip()
         short = text.isascii() and text.isdigit() and len(text) <= len(str(HIGHEST_LIMIT))

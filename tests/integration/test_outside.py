@@ -115,7 +115,7 @@ def test_a_job_from_outside(way_in: WayIn, provider: OutsideDouble, tmp_path: Pa
 def test_nothing_is_lost_when_it_is_cut(way_in: WayIn, provider: OutsideDouble, tmp_path: Path) -> None:
     """Cut in the middle of many jobs, it comes back by itself; what was delivered meanwhile is asked for.
 
-    Where it comes back at another URL, the recordings that were not fetched by then make failed jobs, to be asked again.
+    Where it comes back at another URL, recordings that were not fetched by then make failed jobs, to be asked again.
     """
     provider.plan.late = 0.3
     provider.fetch_seconds = 30.0 if way_in.keeps_its_url else 2.0

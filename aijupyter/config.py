@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import platformdirs
 from dotenv import dotenv_values
@@ -25,10 +26,11 @@ DATABASES = ("postgresql://", "postgres://")
 class Secret:
     """A text that shows itself to nobody: `reveal()` is the one way to it."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("__weakref__", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        _alive[id(self)] = self
 
     def reveal(self) -> str:
         """The text itself. Never log or show it."""
@@ -42,6 +44,17 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._text)
+
+
+_alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
+
+
+def redact(text: str) -> str:
+    """The text with `***` in the place of every secret that is alive."""
+    held = (reference() for reference in _alive.valuerefs())
+    for secret in sorted((secret.reveal() for secret in held if secret), key=len, reverse=True):
+        text = text.replace(secret, "***") if len(secret) >= 6 else text  # noqa: PLR2004  # found everywhere
+    return text
 
 
 def data_folder() -> Path:

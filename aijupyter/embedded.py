@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import io
 import json
-import logging
 import os
 import secrets
 import shutil
@@ -21,8 +20,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from aijupyter.errors import CONNECT_AGAIN, ServiceError
+from aijupyter.logs import logger
 
-logger = logging.getLogger(__name__)
+log = logger(__name__)
 
 Event = dict[str, Any]
 
@@ -130,7 +130,7 @@ class EmbeddedService:
             try:
                 callback(event)
             except Exception:
-                logger.exception("A subscriber to the embedded service failed.")
+                log.exception("A subscriber to the embedded service failed.")
 
 
 class _Child:

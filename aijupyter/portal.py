@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -11,8 +10,9 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from aijupyter.errors import CONNECT_AGAIN, PortalError
+from aijupyter.logs import logger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 T = TypeVar("T")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,10 +19,11 @@ from aijupyter.errors import (
 )
 from aijupyter.jobs.book import JobBook
 from aijupyter.jobs.job import Job
+from aijupyter.logs import logger
 from aijupyter.models import Delivery, JobRecord, JobState, Verdict, now
 from aijupyter.protocols import Ledger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 PATIENCE = (1.0, 2.0, 5.0, 10.0, 30.0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Generator
 from datetime import datetime
@@ -22,12 +21,13 @@ from aijupyter.errors import (
     load_error,
 )
 from aijupyter.jobs.waiting import block_for, wait_for
+from aijupyter.logs import logger
 from aijupyter.models import JobRecord, JobState, Operation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 ResultT = TypeVar("ResultT")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -12,9 +11,10 @@ from typing import Protocol
 from aijupyter.envelope import MalformedEnvelopeError, parse_envelope
 from aijupyter.errors import AIJupyterError, NotFoundError
 from aijupyter.jobs.job import expired
+from aijupyter.logs import logger
 from aijupyter.models import UNDER_WAY, Delivery, DeliverySource, JobRecord, Verdict, now
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 AskStatus = Callable[[str], Awaitable[bytes]]
 """Asks the provider for a job by its id; the envelope as it came. Raises NotFoundError for an unknown job."""

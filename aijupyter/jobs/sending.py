@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import Protocol
 
@@ -20,10 +19,11 @@ from aijupyter.errors import (
 )
 from aijupyter.jobs.dispatch import Dispatcher, patience
 from aijupyter.jobs.line import Line
+from aijupyter.logs import logger
 from aijupyter.models import JobRecord, JobState, now
 from aijupyter.protocols import Ledger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 SENDERS = 8
 """So many requests are under way at once, where the budget allows."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import socket
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from aijupyter.ledger.listening import CHANNEL, STEPS, Listener
 from aijupyter.ledger.migrations import MIGRATIONS, postgres_statements
 from aijupyter.ledger.rows import Row, chunks
 from aijupyter.ledger.sql import SQLLedger
+from aijupyter.logs import logger
 
 if TYPE_CHECKING:
     import psycopg
@@ -47,7 +47,7 @@ _SESSION = (
 )
 
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def masked(url: str) -> str:

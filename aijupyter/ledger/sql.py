@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,6 +15,7 @@ from aijupyter.ledger.database import Database
 from aijupyter.ledger.groups import run_calls
 from aijupyter.ledger.rows import storable, with_storable_ids
 from aijupyter.ledger.worker import Call, Kind, Worker
+from aijupyter.logs import logger
 from aijupyter.models import (
     Delivery,
     JobEntry,
@@ -53,7 +53,7 @@ STOP_SECONDS = 1.0
 
 _MEND_SILENCE = "See whether its disk or its server hangs, and try again. Whether the call was done is not known."
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class SQLLedger:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -17,11 +16,12 @@ from aijupyter.errors import AIJupyterError, LedgerError, MediaError, OptionErro
 from aijupyter.jobs.batch import Batch
 from aijupyter.jobs.dispatch import patience
 from aijupyter.jobs.job import Job
+from aijupyter.logs import logger
 from aijupyter.media import MediaSource
 from aijupyter.models import JobRecord, JobState, now
 from aijupyter.session.verbs import VERBS, Question, Verbs
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 COPIES_AHEAD = 64
 """So many recordings given as bytes wait as private copies before the next one is taken."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import logging
 import time
 from pathlib import Path
 
@@ -14,12 +13,13 @@ import aiohttp
 from aijupyter.api import operations
 from aijupyter.config import Settings, is_local
 from aijupyter.errors import LedgerError, MediaError, MediaNotFoundError
+from aijupyter.logs import logger
 from aijupyter.media import load_recording, open_url, stamp
 from aijupyter.models import JobRecord, Recording
 from aijupyter.protocols import Ledger
 from aijupyter.receiver.server import Receiver
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 MOST_CONTENT_BYTES = 32 * 1024 * 1024
 """A larger file is not sent within the request."""

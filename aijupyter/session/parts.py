@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import logging
 import platform
 import uuid
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from aijupyter.jobs.reconcile import Reconciler
 from aijupyter.jobs.sending import Sender
 from aijupyter.ledger.postgres import PostgresLedger
 from aijupyter.ledger.sqlite import SQLiteLedger
+from aijupyter.logs import logger
 from aijupyter.media import shown_url
 from aijupyter.models import UNDER_WAY, JobRecord, JobState, Owner, now
 from aijupyter.portal import Portal
@@ -38,7 +38,7 @@ from aijupyter.session.lending import Lender
 from aijupyter.tunnels.fixed import FixedTunnel
 from aijupyter.tunnels.ngrok import NgrokTunnel
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 EMBEDDED_POLL_SECONDS = 10.0
 NUDGE_SECONDS = 1.0

@@ -6,7 +6,6 @@ import asyncio
 import atexit
 import contextlib
 import importlib.util
-import logging
 import os
 import threading
 import uuid
@@ -32,6 +31,7 @@ from aijupyter.errors import (
 )
 from aijupyter.jobs.book import JobBook
 from aijupyter.jobs.job import Job
+from aijupyter.logs import logger
 from aijupyter.media import MediaSource, digest, dump_recording, is_url, open_local, shown_url, without_token
 from aijupyter.models import UNDER_WAY, JobRecord, JobState, Recording, now
 from aijupyter.portal import Portal
@@ -46,7 +46,7 @@ from aijupyter.session.verbs import Question
 if TYPE_CHECKING:
     pass
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 T = TypeVar("T")
 

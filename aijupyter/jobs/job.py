@@ -279,7 +279,7 @@ class Job(Generic[ResultT]):
             try:
                 callback()
             except Exception:
-                log.exception("a watcher of job %s failed", self.id)
+                log.exception("a watcher of job %s failed", self.id, extra={"event": "bug", "job": self.key})
 
     def _needs_answer(self) -> bool:
         return self.state is JobState.SUCCEEDED and self._result is None and self._envelope is None

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from aijupyter.errors import CONNECT_AGAIN, LedgerError
-from aijupyter.ledger import deliveries, keeping, listing, naming, owners, steps
+from aijupyter.ledger import deliveries, holding, keeping, listing, naming, owners, steps
 from aijupyter.ledger.database import Database
 from aijupyter.ledger.groups import run_calls
 from aijupyter.ledger.rows import storable, with_storable_ids
@@ -136,7 +136,7 @@ class SQLLedger:
             self._keep_in_mind(path, None)
         return ours
 
-    async def accept(self, delivery: Delivery) -> Receipt:
+    async def accept(self, delivery: Delivery, *, verify: bool = False) -> Receipt:
         path = delivery.path
         if not storable(path):
             return Receipt(Verdict.UNKNOWN)
@@ -144,7 +144,8 @@ class SQLLedger:
         seen = self._paths.get(path)
         if seen is not None:  # its end is on its way; what comes after that is looked at closely
             self._paths[path] = None
-        call = Call(Kind.MERGED, deliveries.accept, ((delivery, seen),), len(delivery.body), deliveries.accept_at_once)
+        arrival = deliveries.Arrival(delivery, seen, verify)
+        call = Call(Kind.MERGED, deliveries.accept, (arrival,), len(delivery.body), deliveries.accept_at_once)
         receipt: Receipt = await self._submit(call)
         return receipt
 
@@ -155,6 +156,10 @@ class SQLLedger:
     async def answer(self, key: str) -> bytes | None:
         body: bytes | None = await self._do(Kind.READ, deliveries.answer, key)
         return body
+
+    async def held(self, keys: Collection[str]) -> Mapping[str, str | None]:
+        found: dict[str, str | None] = await self._do(Kind.READ, holding.held, keys)
+        return found
 
     async def name_speakers(self, key: str, changes: Mapping[str, str | None]) -> JobRecord:
         record: JobRecord = await self._do(Kind.WRITE, naming.name_speakers, key, changes)
@@ -334,6 +339,6 @@ def _pack(db: Database) -> None:
 
 
 _BULKY = {
-    _open, deliveries.answer, listing.jobs, listing.strays, keeping.forget, keeping.beyond, keeping.keys, keeping.entry,
-    keeping.restore,
+    _open, deliveries.answer, holding.held, listing.jobs, listing.strays, keeping.forget, keeping.beyond, keeping.keys,
+    keeping.entry, keeping.restore,
 }  # fmt: skip

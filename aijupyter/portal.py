@@ -144,4 +144,5 @@ class Portal:
 
 def _log_quietly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Asyncio's own handler ends on standard error where no logging is set up, and so in somebody's cell."""
-    log.error("in the background loop: %s", context.get("message"), exc_info=context.get("exception"))
+    error = context.get("exception")
+    log.error("in the background loop: %s", context.get("message"), exc_info=error, extra={"event": "bug"})

@@ -37,4 +37,4 @@ class Watchers:
             try:
                 callback()
             except Exception:
-                log.exception("a watcher of %r failed", of)
+                log.exception("a watcher of %r failed", of, extra={"event": "bug"})

@@ -21,6 +21,9 @@ from aijupyter.errors import (
     dump_error,
     load_error,
 )
+from aijupyter.logs import logger
+
+log = logger(__name__)
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105  # a path
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -116,5 +119,6 @@ class TokenSource:
                 request_id=reply.request_id,
             )
         self._token = Secret(token)
+        log.debug("a token for %g s was given", lifetime, extra={"event": "api.token", "seconds": lifetime})
         lifetime = max(lifetime, SHORTEST_LIFE_SECONDS)
         self._renew_at = asked + lifetime - min(lifetime / 2, max(60.0, lifetime * RENEW_SHARE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -17,6 +18,9 @@ from aijupyter.api.budget import NOT_TAKEN, Budget, Priority, Slot
 from aijupyter.api.wire import Reply, raise_for_status
 from aijupyter.config import Secret, is_local
 from aijupyter.errors import NoAnswerError, ProviderUnreachableError, RateLimitedError
+from aijupyter.logs import logger
+
+log = logger(__name__)
 
 TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
 
@@ -50,6 +54,8 @@ class Transport:
         # A proxy of the environment is for the world outside, not for a server on this machine.
         self._http = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=not is_local(base_url), trace_configs=[trace])
         self._budget = Budget()
+        self.counts: Counter[str] = Counter()
+        """How requests were answered: by status (`answered 200`), `no answer`, `unreachable`; token calls too."""
         self._tokens = TokenSource(credentials, self._send_form)
         self._no_token_until = 0.0
 
@@ -139,7 +145,7 @@ class Transport:
 
     async def _send(self, method: str, path: str, depart: Callable[[], None], **options: Any) -> Reply:
         """Send it; `depart` is called right before the first byte leaves, and what it raises keeps it back."""
-        left = False
+        left, began = False, time.monotonic()
 
         def leave() -> None:
             nonlocal left
@@ -149,8 +155,9 @@ class Transport:
         options |= {"allow_redirects": False, "trace_request_ctx": leave}
         try:
             async with self._http.request(method, self._base_url + path, **options) as response:
-                return Reply(response.status, response.headers, await response.read())
+                reply = Reply(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
+            self._took(method, path, "no answer" if left else "unreachable", began)
             if left:
                 raise NoAnswerError(
                     f"{self._base_url} took the request and gave no answer: {_reason(error)}.",
@@ -160,6 +167,17 @@ class Transport:
                 f"{self._base_url} cannot be reached: {_reason(error)}.",
                 "Check the network and RC_SERVER_URL. For the embedded service, connect again: aijupyter.connect().",
             ) from None
+        self._took(method, path, f"answered {reply.status}", began, reply)
+        return reply
+
+    def _took(self, method: str, path: str, how: str, began: float, reply: Reply | None = None) -> None:
+        self.counts[how] += 1
+        about: dict[str, Any] = {"event": "api.request", "method": method, "api": path, "outcome": how}
+        about |= {"seconds": round(time.monotonic() - began, 3), "request_id": reply and reply.request_id}
+        log.debug("%s %s: %s", method, path, how, extra=about)
+        if reply is not None and reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            about = {"event": "api.penalty", "api": path, "seconds": reply.retry_after()}
+            log.warning("%s %s: over the rate limit; silent for %g s", method, path, about["seconds"], extra=about)
 
 
 class _HeldBackError(Exception):

@@ -101,7 +101,8 @@ class SQLLedger:
                 told.result()  # raises what went wrong
                 return
             self._db.cut()
-        log.warning("The ledger %s does not answer, and was left behind.", self._db.name)
+        about = {"event": "ledger.left"}
+        log.warning("The ledger %s does not answer, and was left behind.", self._db.name, extra=about)
 
     async def add(self, record: JobRecord, *, fresh: bool = False) -> JobRecord:
         kept: JobRecord = await self._do(Kind.WRITE, steps.add, record, fresh)
@@ -304,7 +305,8 @@ class SQLLedger:
             elif db.settle_due and idle:
                 db.settle()
         except Exception as error:  # noqa: BLE001  # it is tried again
-            log.debug("Housekeeping of the ledger %s: %s", db.name, type(error).__name__)
+            about = {"event": "ledger.housekeeping", "error": type(error).__name__}
+            log.debug("Housekeeping of the ledger %s: %s", db.name, type(error).__name__, extra=about)
             return LOOK_SECONDS
         return PACK_PAUSE_SECONDS if packed and idle else LOOK_SECONDS
 
@@ -313,7 +315,7 @@ class SQLLedger:
             try:
                 watcher(keys)
             except Exception:
-                log.exception("Whoever watches the ledger failed.")
+                log.exception("Whoever watches the ledger failed.", extra={"event": "bug"})
 
 
 def _open(db: Database) -> None:

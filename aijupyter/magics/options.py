@@ -25,13 +25,14 @@ ACTIONS = {
     "stop": "close it; the ledger keeps its jobs",
     "status": "what the session is doing",
     "jobs": "the jobs that the ledger holds",
+    "stats": "the session's numbers: deliveries, status calls, budget",
     "doctor": "check what may be wrong, and say what to do",
     "config": "every setting, and where it came from",
     "nest": "let asyncio.run work in cells",
     "traceback": "the whole traceback of the last error",
 }
 """What can be done besides asking, and what it is for."""
-BINDING = ("jobs", *VERBS)
+BINDING = ("jobs", "stats", *VERBS)
 """What gives something that `as` can put into a variable."""
 
 _NAME = Field("name", Kind.TEXT, "ai", "the variable that holds the session (ai)")
@@ -65,6 +66,7 @@ _FIELDS = {
     "stop": (_NAME,),
     "status": (_NAME,),
     "jobs": _JOBS,
+    "stats": (_NAME,),
     "doctor": (_NAME, _ENV_FILE),
     "config": (_NAME, _ENV_FILE),
     "nest": (),

@@ -107,7 +107,8 @@ class Batches(Verbs):
             except LedgerError as error:
                 if stopped is None:
                     raise
-                log.info("a batch waits for the ledger: %s", error)
+                about = {"event": "ledger.failed", "error": type(error).__name__}
+                log.info("a batch waits for the ledger: %s", error, extra=about)
                 time.sleep(patience(tries))
                 tries += 1
         return None

@@ -96,7 +96,8 @@ class Lender:
         try:
             (self.spool / self._copies.pop(key, key)).unlink(missing_ok=True)
         except OSError as error:  # a job's end must not fail by what it leaves; the next session sweeps
-            log.warning("the private copy of a recording could not be removed: %s", error)
+            about = {"event": "media.left", "job": key, "error": type(error).__name__}
+            log.warning("the private copy of a recording could not be removed: %s", error, extra=about)
 
     async def sweep(self, ledger: Ledger) -> None:
         """Remove private copies of recordings whose job has ended elsewhere, or was never written down."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import platform
+import time
 import uuid
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ class Parts:
         self._book = book
         self._portal = portal
         self._looking: set[asyncio.Task[None]] = set()
+        self.opened = time.monotonic()
         self._stack = contextlib.AsyncExitStack()
 
     async def open(self) -> None:

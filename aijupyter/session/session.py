@@ -40,6 +40,8 @@ from aijupyter.session.batches import Batches, Prepared
 from aijupyter.session.desk import SessionDesk
 from aijupyter.session.exploring import Exploring
 from aijupyter.session.keeping import Keeping
+from aijupyter.session.measures import Measure, measure
+from aijupyter.session.measuring import Measuring
 from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
 from aijupyter.session.verbs import Question
 
@@ -73,7 +75,7 @@ class SessionStatus:
     models: str
 
 
-class Session(Batches, Keeping, Exploring):
+class Session(Batches, Keeping, Exploring, Measuring):
     """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -213,6 +215,8 @@ class Session(Batches, Keeping, Exploring):
         job = self._book.add(Job(written, self._desk, keep=keep))
         parts.dispatcher.attend(job)
         parts.begin(written, prepared.url)
+        about = {"event": "job.asked", "job": written.key, "operation": written.operation, "session": parts.owner.id}
+        log.info("job %s is asked: %s %r", written.key, written.operation, written.recording, extra=about)
         return job
 
     async def _attach(self, record: JobRecord, keep: bool) -> Job[Any]:
@@ -231,6 +235,14 @@ class Session(Batches, Keeping, Exploring):
 
     def _forgotten(self, record: JobRecord) -> None:
         self._portal.post(self._desk.open_parts().dispatcher.forgotten, record.key)
+
+    def _measures(self) -> list[Measure]:
+        parts = self._desk.open_parts()
+
+        async def read() -> list[Measure]:
+            return measure(parts)
+
+        return self._call(read)
 
     def _open_other(self, place: Path, *, new: bool) -> Ledger:
         return other_ledger(place, new=new)
@@ -252,8 +264,14 @@ class Session(Batches, Keeping, Exploring):
         atexit.register(self.close)
         self._undo.append(lambda: atexit.unregister(self.close))
         self._desk.parts = parts
+        about = {"event": "session.opened", "session": parts.owner.id, "server": server.name}
+        about |= {"ledger": shown_place(self.settings.ledger), "delivery": self.settings.delivery}
+        log.info("a session with %s is open", server.name, extra=about)
 
     def _stop(self) -> None:
+        if self._desk.parts is not None:
+            about = {"event": "session.closed", "session": self._desk.parts.owner.id}
+            log.info("the session with %s is closed", self._desk.parts.server.name, extra=about)
         self._desk.parts = None
         if os.getpid() != self._pid:  # a forked copy must not undo what its parent uses
             self._undo.clear()
@@ -262,7 +280,7 @@ class Session(Batches, Keeping, Exploring):
             try:
                 undo()
             except Exception:
-                log.exception("a part of the session could not be stopped")
+                log.exception("a part of the session could not be stopped", extra={"event": "bug"})
 
     def _find_server(self) -> Server:
         settings = self.settings

@@ -125,12 +125,12 @@ class Settings:
         sources: dict[str, str] = {}
         for name, value in arguments.items():
             if value is not None:
-                found[name], sources[name] = value, "argument"
+                found[name], sources[name] = _convert(name, value), "argument"
         for place, values in (("environment", dict(os.environ)), (str(env_file), _read_env_file(env_file))):
             for name, variable in _first_set(values).items():
                 if name not in found:
-                    found[name], sources[name] = values[variable], f"{place} {variable}"
-        settings = cls(**{name: _convert(name, value) for name, value in found.items()}, sources=sources)
+                    found[name], sources[name] = _convert(name, values[variable]), f"{place} {variable}"
+        settings = cls(**found, sources=sources)
         settings._check_credentials()
         settings._check_server()
         return settings

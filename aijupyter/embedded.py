@@ -267,9 +267,15 @@ def _spawn(log: Path) -> subprocess.Popen[bytes]:
         os.close(descriptor)
 
 
+SECRET_VARIABLES = ("RC_APP_CLIENT_SECRET", "RC_USER_JWT", "NGROK_AUTHTOKEN", "AIJUPYTER_LEDGER")
+"""The account's, which the service and the engine in it have no use for."""
+
+
 def _environment() -> dict[str, str]:
-    """The environment, with this package's folder on the path where the interpreter would not find it by itself."""
-    environment = dict(os.environ)
+    """The environment without the account's secrets, and with this package's folder on the path where the interpreter
+    would not find it by itself.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
     home = Path(__file__).resolve().parents[1]
     if home not in {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}:
         known = environment.get("PYTHONPATH")

@@ -171,7 +171,8 @@ class Ledger(Protocol):
         """
 
     async def restore(self, entry: JobEntry) -> bool:
-        """Add one job as `copy_to` found it. False where it is there already.
+        """Add one job as `copy_to` found it. False where it is there already. The delivery path of one that was
+        answered is not taken along: a delivery on it finds its job by the jobId, as for a forgotten one.
 
         No job may be sent from two ledgers: one that was written becomes cancelled, one that was being sent becomes
         unconfirmed, and its history says why.

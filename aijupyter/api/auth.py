@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class Credentials:
 class SendForm(Protocol):
     """Posts a form with HTTP Basic authentication and returns the answer, whatever its status."""
 
-    def __call__(self, path: str, form: dict[str, str], *, user: str, password: str) -> Awaitable[Reply]:
+    def __call__(self, path: str, form: Mapping[str, str | Secret], *, user: str, password: Secret) -> Awaitable[Reply]:
         """POST `form` to `path`."""
 
 
@@ -89,11 +89,11 @@ class TokenSource:
             raise
 
     async def _renew(self) -> None:
-        form = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt.reveal()}
+        form: dict[str, str | Secret] = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt}
         asked = time.monotonic()
         try:
             reply = await self._send(
-                TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret.reveal()
+                TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret
             )
             raise_for_status(reply, "The token call")
         except (NoAnswerError, ServerError) as error:  # of the token call: what it was for has not been sent
@@ -106,19 +106,25 @@ class TokenSource:
                 faults=error.faults,
                 request_id=error.request_id,
             ) from None
-        try:
-            answer = reply.object()
-            token, lifetime = answer["access_token"], float(answer["expires_in"])
-        except (KeyError, TypeError, ValueError):  # UnexpectedAnswerError is a ValueError
-            token, lifetime = None, 0.0
-        if not isinstance(token, str) or not token:
+        token, lifetime = _granted(reply)
+        if token is None:
             raise AuthenticationError(
                 "The token call was answered without a token.",
                 "Check that RC_SERVER_URL is the API's address.",
                 status=reply.status,
                 request_id=reply.request_id,
             )
-        self._token = Secret(token)
+        self._token = token
         log.debug("a token for %g s was given", lifetime, extra={"event": "api.token", "seconds": lifetime})
         lifetime = max(lifetime, SHORTEST_LIFE_SECONDS)
         self._renew_at = asked + lifetime - min(lifetime / 2, max(60.0, lifetime * RENEW_SHARE))
+
+
+def _granted(reply: Reply) -> tuple[Secret | None, float]:
+    """The token of an answer, and its life in seconds; None where there is none."""
+    try:
+        answer = reply.object()
+        token, lifetime = answer["access_token"], float(answer["expires_in"])
+    except (KeyError, TypeError, ValueError):  # UnexpectedAnswerError is a ValueError
+        return None, 0.0
+    return (Secret(token), lifetime) if isinstance(token, str) and token else (None, 0.0)

@@ -88,7 +88,7 @@ class Transport:
         """
         attempt = attempt or Attempt()
         place, renewed = self._budget.place(), False
-        options = {"params": params, "json": body}
+        options = _Hidden({"params": params, "json": body})
         while True:
             await self._token(patient=patient)  # without one, no place in the window is taken
             with await self._budget.admit(path, priority, place) as slot:
@@ -106,7 +106,7 @@ class Transport:
             await attempt.refused()
 
     async def _try(
-        self, method: str, path: str, slot: Slot, attempt: Attempt, token: Secret, options: dict[str, Any]
+        self, method: str, path: str, slot: Slot, attempt: Attempt, token: Secret, options: _Hidden
     ) -> Reply | None:
         """Send it once; None when a penalty that has just begun keeps it back."""
 
@@ -118,8 +118,7 @@ class Transport:
             attempt.sent = True
 
         try:
-            headers = {"Authorization": f"Bearer {token.reveal()}"}
-            reply = await self._send(method, path, depart, headers=headers, **options)
+            reply = await self._send(method, path, depart, _bearing(token, options))
         except _HeldBackError:
             return None
         attempt.sent = reply.status not in NOT_TAKEN
@@ -134,16 +133,15 @@ class Transport:
                 if not patient:
                     raise
 
-    async def _send_form(self, path: str, form: dict[str, str], *, user: str, password: str) -> Reply:
+    async def _send_form(self, path: str, form: Mapping[str, str | Secret], *, user: str, password: Secret) -> Reply:
         """The token call, one at a time; it has a rate limit of its own, and is as silent during its penalties."""
         await asyncio.sleep(self._no_token_until - time.monotonic())
-        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
-        reply = await self._send("POST", path, lambda: None, data=form, headers={"Authorization": f"Basic {basic}"})
+        reply = await self._send("POST", path, lambda: None, _filled_in(form, user, password))
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._no_token_until = time.monotonic() + reply.retry_after()
         return reply
 
-    async def _send(self, method: str, path: str, depart: Callable[[], None], **options: Any) -> Reply:
+    async def _send(self, method: str, path: str, depart: Callable[[], None], options: _Hidden) -> Reply:
         """Send it; `depart` is called right before the first byte leaves, and what it raises keeps it back."""
         left, began = False, time.monotonic()
 
@@ -152,7 +150,7 @@ class Transport:
             depart()
             left = True
 
-        options |= {"allow_redirects": False, "trace_request_ctx": leave}
+        options = _Hidden({**options, "allow_redirects": False, "trace_request_ctx": leave})
         try:
             async with self._http.request(method, self._base_url + path, **options) as response:
                 reply = Reply(response.status, response.headers, await response.read())
@@ -167,6 +165,10 @@ class Transport:
                 f"{self._base_url} cannot be reached: {_reason(error)}.",
                 "Check the network and RC_SERVER_URL. For the embedded service, connect again: aijupyter.connect().",
             ) from None
+        except _HeldBackError:
+            raise
+        except Exception as error:  # noqa: BLE001  # aiohttp's frames hold the credentials: none is shown
+            raise error.with_traceback(None) from None
         self._took(method, path, f"answered {reply.status}", began, reply)
         return reply
 
@@ -178,6 +180,25 @@ class Transport:
         if reply is not None and reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             about = {"event": "api.penalty", "api": path, "seconds": reply.retry_after()}
             log.warning("%s %s: over the rate limit; silent for %g s", method, path, about["seconds"], extra=about)
+
+
+class _Hidden(dict[str, Any]):
+    """What a request carries. However verbose a traceback is, it does not show it."""
+
+    def __repr__(self) -> str:
+        return "{...}"
+
+
+def _bearing(token: Secret, options: _Hidden) -> _Hidden:
+    """The options of a request that shows an access token."""
+    return _Hidden({**options, "headers": _Hidden({"Authorization": f"Bearer {token.reveal()}"})})
+
+
+def _filled_in(form: Mapping[str, str | Secret], user: str, password: Secret) -> _Hidden:
+    """The options of a request with a form and HTTP Basic authentication."""
+    data = _Hidden({name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()})
+    basic = base64.b64encode(f"{user}:{password.reveal()}".encode()).decode()
+    return _Hidden({"data": data, "headers": _Hidden({"Authorization": f"Basic {basic}"})})
 
 
 class _HeldBackError(Exception):

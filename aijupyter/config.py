@@ -125,12 +125,12 @@ class Settings:
         sources: dict[str, str] = {}
         for name, value in arguments.items():
             if value is not None:
-                found[name], sources[name] = _convert(name, value), "argument"
+                found[name], sources[name] = _concealed(name, value), "argument"
         for place, values in (("environment", dict(os.environ)), (str(env_file), _read_env_file(env_file))):
             for name, variable in _first_set(values).items():
                 if name not in found:
-                    found[name], sources[name] = _convert(name, values[variable]), f"{place} {variable}"
-        settings = cls(**found, sources=sources)
+                    found[name], sources[name] = _concealed(name, values[variable]), f"{place} {variable}"
+        settings = cls(**{name: _convert(name, value) for name, value in found.items()}, sources=sources)
         settings._check_credentials()
         settings._check_server()
         return settings
@@ -212,6 +212,12 @@ _NUMBERS: dict[str, tuple[type[int | float], float, float]] = {
     "poll_seconds": (float, 0.1, 86400),
     "media_seconds": (float, 60, 30 * 86400),
 }
+
+
+def _concealed(name: str, value: Any) -> Any:
+    """What is secret as such at once, before anything is refused: a verbose traceback shows what was found so far."""
+    is_secret = name in _SECRETS or (name == "ledger" and str(value).startswith(DATABASES))
+    return Secret(value) if is_secret and isinstance(value, str) else value
 
 
 def _first_set(values: Mapping[str, str]) -> dict[str, str]:

@@ -204,6 +204,7 @@ class Parts:
 
     def _expect(self, record: JobRecord) -> None:
         self.reconciler.expect(record)
+        self.verifier.accepted(record)
 
     def _held(self, record: JobRecord, delivery: Delivery) -> None:
         self.verifier.held(record, delivery)

@@ -7,18 +7,21 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from double import CLIENT_SECRET, JWT, ProviderDouble
 from kernels import Kernel, kernel
 from postgres import ENCODED, PASSWORD
 
+import aijupyter
+from aijupyter.api import operations
 from aijupyter.config import Settings
-from aijupyter.errors import ConfigurationError
+from aijupyter.errors import AIJupyterError, ConfigurationError
 
 pytest_plugins = ("ledger_fixtures",)
 
@@ -201,6 +204,45 @@ def test_what_a_token_calls_answer_shows(shell: tuple[Kernel, ProviderDouble]) -
     assert "AuthenticationError" in cell.err
     assert "abc" * 9 not in cell.err
     assert secrets_in(cell.err, running, double) == []
+
+
+def frames(error: BaseException | None) -> Iterator[tuple[str, str]]:
+    """Every variable of every frame of an error and of those that would be shown with it: where, and its value."""
+    while error is not None:
+        for frame, line in traceback.walk_tb(error.__traceback__):
+            if frame.f_globals["__name__"] != __name__:
+                where = f"{frame.f_code.co_filename}:{line}"
+                yield from ((f"{where} {name}", repr(value)) for name, value in frame.f_locals.items())
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def test_no_variable_of_any_frame_holds_a_secret(double: ProviderDouble, wav: Path) -> None:
+    """Some tools show all of them: for wrong settings, an unknown job, an API that is away, with a token or without."""
+    caught: list[BaseException] = []
+
+    def fails(function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        with pytest.raises(AIJupyterError) as error:
+            function(*args, **kwargs)
+        caught.append(error.value)
+
+    account = double.credentials
+    fails(aijupyter.connect, **account, port="a")
+    fails(aijupyter.connect, **account, host="256.0.0.1")
+    fails(aijupyter.connect, ledger="postgresql://me:password-of-the-test@127.0.0.1:1/db", embedded=True)
+    with aijupyter.connect(**account) as ai:
+        transport = ai._desk.open_parts().transport
+        fails(ai._call, operations.job_status, transport, "no-such-job")
+        double.stop_listening()
+        fails(ai._call, operations.job_status, transport, "no-such-job")
+        transport._tokens._token = None
+        fails(ai._call, operations.job_status, transport, "no-such-job")
+        double.listen_again()
+        double.plan.fail = [{"errorCode": "CAI-101", "message": "no"}]
+        fails(ai.transcribe(wav).result, timeout=20)
+    known = [CLIENT_SECRET, JWT, "password-of-the-test", *double.tokens]
+    held = [where for error in caught for where, value in frames(error) if any(one in value for one in known)]
+    assert sum(1 for error in caught for _ in frames(error)) > 50
+    assert held == []
 
 
 def test_widgets_hold_no_secret(shell: tuple[Kernel, ProviderDouble]) -> None:

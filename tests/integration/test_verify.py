@@ -108,6 +108,16 @@ def test_a_claim_that_is_wrong_harms_nothing(double: ProviderDouble, wav: Path) 
         assert (job.id, job.result(timeout=5).text) == (true, "True.")
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_delivery_before_the_202(double: ProviderDouble, wav: Path, bare: bool) -> None:
+    """It is asked for by the id that it names, or, where it names none, as soon as the 202 tells one."""
+    double.plan.deliver, double.plan.bare = "before", bare
+    with connected(double) as ai:
+        job = ai.transcribe(wav)
+        assert job.result(timeout=20).text == "Good morning. How can I help?"
+        assert causes(job)[-1] == "answered by the status call, as the webhook had said"
+
+
 def test_nothing_to_ask_for(double: ProviderDouble, wav: Path) -> None:
     """Neither the 202 nor the delivery told an id: the job's error says so, and how to give it up."""
     double.plan.hang_up, double.plan.bare, double.plan.slow = True, True, 0.3

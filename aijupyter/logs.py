@@ -13,19 +13,28 @@ import traceback
 from aijupyter.config import redact
 
 _TOKEN = r"[A-Za-z0-9_-]"  # noqa: S105  # what a token is made of
-_SHAPES = (
-    (re.compile(rf"(/[dm]/){_TOKEN}{{16,}}"), r"\1***"),  # a delivery path, the name of a lent file
-    (re.compile(r"(?i)((?:access_?token|refresh_?token|authtoken|assertion|client_?secret)[\"']?\s*[=:]\s*[\"']?)"
-                r"[^\s&\"',;)}]+"), r"\1***"),
-    (re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic)\s+)?)[^\s\"',;)}]+"),
-     r"\1***"),
-    (re.compile(r"(?i)\b(bearer\s+|basic\s+)(?=\S*[\d._-])[\w.~+/=-]{8,}"), r"\1***"),
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)"), r"\1***"),  # a URL's password
-    (re.compile(r"(?i)(\bpassword[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;)}]+"), r"\1***"),
-    (re.compile(rf"\beyJ{_TOKEN}{{8,}}\.{_TOKEN}+\.{_TOKEN}*"), "***"),  # a JSON Web Token
-    (re.compile(rf"(?<!{_TOKEN})(?={_TOKEN}*[a-z])(?={_TOKEN}*[A-Z]){_TOKEN}{{43}}(?!{_TOKEN})"), "***"),
-)  # fmt: skip
-"""What a secret looks like where it is not known to us; the last is 256 random bits, as we write them."""
+_VALUE = r"[\"']?\s*[=:]\s*[\"']?"
+_SHAPES = tuple(
+    (words, re.compile(shape, re.IGNORECASE), mask)
+    for words, shape, mask in (
+        (("/d/", "/m/"), rf"(/[dm]/){_TOKEN}{{16,}}", r"\1***"),  # a delivery path, the name of a lent file
+        (
+            ("token", "assertion", "client"),
+            rf"((?:access_?token|refresh_?token|authtoken|assertion|client_?secret){_VALUE})[^\s&\"',;)}}]+",
+            r"\1***",
+        ),
+        (("authorization",), rf"\b(authorization{_VALUE}(?:(?:bearer|basic)\s+)?)[^\s\"',;)}}]+", r"\1***"),
+        (("bearer ", "basic "), r"\b(bearer\s+|basic\s+)(?=\S*[\d._-])[\w.~+/=-]{8,}", r"\1***"),
+        (("://",), r"(://[^\s/:@]*:)[^\s/@]+(?=@)", r"\1***"),  # a URL's password
+        (("password",), rf"(\bpassword{_VALUE})[^\s&\"',;)}}]+", r"\1***"),
+        (("eyj",), rf"\beyJ{_TOKEN}{{8,}}\.{_TOKEN}+\.{_TOKEN}*", "***"),  # a JSON Web Token
+    )
+)
+"""What secrets look like that are not known to us: words without which one is not looked for, and how it is found."""
+
+_RANDOM_LENGTH = 43
+_RANDOM = re.compile(rf"(?<!{_TOKEN})(?={_TOKEN}*[a-z])(?={_TOKEN}*[A-Z]){_TOKEN}{{{_RANDOM_LENGTH}}}(?!{_TOKEN})")
+"""256 random bits, as we write them."""
 
 _OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName"}
 """The attributes that every record has."""
@@ -52,9 +61,11 @@ def hush(*names: str) -> None:
 def without_secrets(text: str) -> str:
     """The text with `***` for every secret that is known, and for whatever looks like one."""
     text = redact(text)
-    for shape, mask in _SHAPES:
-        text = shape.sub(mask, text)
-    return text
+    lower = text.lower()
+    for words, shape, mask in _SHAPES:
+        if any(word in lower for word in words):
+            text = shape.sub(mask, text)
+    return _RANDOM.sub("***", text) if len(text) >= _RANDOM_LENGTH else text
 
 
 def _redacted(record: logging.LogRecord) -> bool:

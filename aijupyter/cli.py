@@ -45,7 +45,7 @@ def _serve(options: argparse.Namespace) -> None:
 def _receive(options: argparse.Namespace) -> None:
     from aijupyter.receiving import receive  # noqa: PLC0415  # --help must be quick
 
-    receive(options.ledger, host=options.host, port=options.port)
+    receive(options.ledger, host=options.host, port=options.port, verify=options.verify)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -107,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     receive.add_argument("--ledger", help="the ledger that they share (default: AIJUPYTER_LEDGER, or the usual file)")
     receive.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     receive.add_argument("--port", type=int, help="0 takes any that is free (default)")
+    receive.add_argument(
+        "--verify",
+        choices=("path", "status"),
+        help="status: hold each delivery until a kernel has asked the status call (default: AIJUPYTER_VERIFY, or path)",
+    )
     receive.set_defaults(run=_receive)
     doctor = commands.add_parser("doctor", help="check what may be wrong here, and say what to do")
     doctor.add_argument(

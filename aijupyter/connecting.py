@@ -48,6 +48,12 @@ def connect(
     with `close()` or use it in a `with`; at the latest it closes when the process ends.
     Raises ConfigurationError, ReceiverError, LedgerError, TunnelError or ServiceError, each with the mend.
     """
+    client_secret, jwt, ngrok_token = map(_concealed, (client_secret, jwt, ngrok_token))
+    ledger = (
+        _concealed(ledger)
+        if isinstance(ledger, str) and ledger.startswith(("postgresql://", "postgres://"))
+        else ledger
+    )
     settings = Settings.load(
         env_file=env_file,
         server_url=server_url,
@@ -81,6 +87,11 @@ def connect(
         register(shell)
         print(announcement(session))  # noqa: T201  # the caller's own cell
     return session
+
+
+def _concealed(value: str | Secret | None) -> Secret | None:
+    """A secret argument as one that no traceback shows, however verbose."""
+    return Secret(value) if isinstance(value, str) else value
 
 
 def announcement(session: Session) -> str:

@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import io
 import json
-import logging
 import os
 import secrets
 import shutil
@@ -21,8 +20,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from aijupyter.errors import CONNECT_AGAIN, ServiceError
+from aijupyter.logs import logger
 
-logger = logging.getLogger(__name__)
+log = logger(__name__)
 
 Event = dict[str, Any]
 
@@ -130,7 +130,7 @@ class EmbeddedService:
             try:
                 callback(event)
             except Exception:
-                logger.exception("A subscriber to the embedded service failed.")
+                log.exception("A subscriber to the embedded service failed.")
 
 
 class _Child:
@@ -267,9 +267,15 @@ def _spawn(log: Path) -> subprocess.Popen[bytes]:
         os.close(descriptor)
 
 
+SECRET_VARIABLES = ("RC_APP_CLIENT_SECRET", "RC_USER_JWT", "NGROK_AUTHTOKEN", "AIJUPYTER_LEDGER")
+"""The account's, which the service and the engine in it have no use for."""
+
+
 def _environment() -> dict[str, str]:
-    """The environment, with this package's folder on the path where the interpreter would not find it by itself."""
-    environment = dict(os.environ)
+    """The environment without the account's secrets, and with this package's folder on the path where the interpreter
+    would not find it by itself.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
     home = Path(__file__).resolve().parents[1]
     if home not in {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}:
         known = environment.get("PYTHONPATH")

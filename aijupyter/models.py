@@ -204,6 +204,8 @@ class Verdict(StrEnum):
     """It is not final: at most it says that its job is running."""
     REPEATED = "repeated"
     """Its job had ended before; it is kept beside the first answer."""
+    HELD = "held"
+    """Kept; the status call must say the same before it counts."""
     STRAYED = "strayed"
     """Its path is or was ours and its job cannot be told; it is kept among the strays."""
     UNKNOWN = "unknown"
@@ -212,10 +214,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The ledger's word that a delivery is written down, with the job as it is now (None where it cannot be told)."""
+    """The ledger's word that a delivery is written down, with the job as it is now (None where it cannot be told).
+
+    `confirmed` says of an answer of the status call whether a delivery that was held said the same (None: none was).
+    """
 
     verdict: Verdict
     record: JobRecord | None = None
+    confirmed: bool | None = None
 
 
 FAULTS_KEPT = 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -11,8 +10,9 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from aijupyter.errors import CONNECT_AGAIN, PortalError
+from aijupyter.logs import logger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 T = TypeVar("T")
 
@@ -144,4 +144,5 @@ class Portal:
 
 def _log_quietly(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Asyncio's own handler ends on standard error where no logging is set up, and so in somebody's cell."""
-    log.error("in the background loop: %s", context.get("message"), exc_info=context.get("exception"))
+    error = context.get("exception")
+    log.error("in the background loop: %s", context.get("message"), exc_info=error, extra={"event": "bug"})

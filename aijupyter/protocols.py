@@ -84,13 +84,21 @@ class Ledger(Protocol):
     async def expects(self, path: str) -> bool:
         """Whether a delivery path belongs to a job, or to one that was forgotten."""
 
-    async def accept(self, delivery: Delivery) -> Receipt:
+    async def accept(self, delivery: Delivery, *, verify: bool = False) -> Receipt:
         """Write a delivery down and end its job with it; the first answer wins and the rest are kept as repeats.
 
         The job is the one of the delivery's path; for the path of a forgotten job, the one that its jobId names, or
         its RCRequestId. A delivery that names another job than its path's, or whose job cannot be told, becomes a
         stray. A job that had ended without an answer (expired, refused or cancelled) takes one that comes after all.
         Repeats and strays are kept up to a limit. A failure's errors become the record's `error`.
+
+        With `verify`, what came by webhook neither ends a job nor gives it an id: it is kept like a repeat, and held
+        until an answer by the status call counts. Its history says so, and which of the two said what.
+        """
+
+    async def held(self, keys: Collection[str]) -> Mapping[str, str | None]:
+        """Those of these jobs, by their keys, that have no answer and a delivery that is held, each with the provider's
+        id: the job's own, else what the last held delivery that names one claims, else None.
         """
 
     async def find(self, job_id: str) -> JobRecord | None:
@@ -165,7 +173,8 @@ class Ledger(Protocol):
         """
 
     async def restore(self, entry: JobEntry) -> bool:
-        """Add one job as `copy_to` found it. False where it is there already.
+        """Add one job as `copy_to` found it. False where it is there already. The delivery path of one that was
+        answered is not taken along: a delivery on it finds its job by the jobId, as for a forgotten one.
 
         No job may be sent from two ledgers: one that was written becomes cancelled, one that was being sent becomes
         unconfirmed, and its history says why.

@@ -20,16 +20,17 @@ from aijupyter.session.parts import make_ledger, shown_place
 class LedgerInbox:
     """Deliveries straight into a ledger; whoever waits for them hears of it from there."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, verify: bool) -> None:
         self._ledger = ledger
+        self._verify = verify
 
     async def expects(self, path: str) -> bool:
         """Whether a path is, or was, a job's."""
         return await self._ledger.expects(path)
 
     async def accept(self, delivery: Delivery) -> Verdict:
-        """Keep a delivery."""
-        return (await self._ledger.accept(delivery)).verdict
+        """Keep a delivery; hold it where it is for the kernels to verify."""
+        return (await self._ledger.accept(delivery, verify=self._verify)).verdict
 
 
 def receive(
@@ -37,16 +38,20 @@ def receive(
     *,
     host: str | None = None,
     port: int | None = None,
+    verify: str | None = None,
     env_file: str | Path | None = ".env",
     out: TextIO | None = None,
 ) -> None:
-    """Receive deliveries until interrupted or terminated. Raises LedgerError, ReceiverError or ConfigurationError."""
+    """Receive deliveries until interrupted or terminated. Raises LedgerError, ReceiverError or ConfigurationError.
+
+    With verify="status" they are held: a kernel with the same setting asks the status call for each.
+    """
     if ledger is not None and ("@" in ledger.partition("://")[2] or "password" in ledger):
         raise ConfigurationError(
             "A ledger's URL with a user or a password is shown to everybody by the list of processes.",
             "Set AIJUPYTER_LEDGER in the environment or in .env instead.",
         )
-    settings = Settings.load(env_file=env_file, embedded=True, ledger=ledger, host=host, port=port)
+    settings = Settings.load(env_file=env_file, embedded=True, ledger=ledger, host=host, port=port, verify=verify)
     with suppress(KeyboardInterrupt):
         asyncio.run(_receive(settings, out or sys.stdout))
 
@@ -55,7 +60,8 @@ async def _receive(settings: Settings, out: TextIO) -> None:
     ledger = make_ledger(settings.ledger)
     await ledger.open()
     try:
-        receiver = Receiver(LedgerInbox(ledger), host=settings.host, port=settings.port, max_body=settings.max_body)
+        inbox = LedgerInbox(ledger, verify=settings.verify == "status")
+        receiver = Receiver(inbox, host=settings.host, port=settings.port, max_body=settings.max_body)
         await receiver.start()
         try:
             _say(out, f"Receiving at {receiver.url}, into {shown_place(settings.ledger)}.")

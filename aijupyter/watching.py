@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 
-log = logging.getLogger(__name__)
+from aijupyter.logs import logger
+
+log = logger(__name__)
 
 
 class Watchers:
@@ -36,4 +37,4 @@ class Watchers:
             try:
                 callback()
             except Exception:
-                log.exception("a watcher of %r failed", of)
+                log.exception("a watcher of %r failed", of, extra={"event": "bug"})

@@ -69,6 +69,7 @@ CELLS = (
     "ai.corpus([job]).plot.emotions()",
     "%load_ext aijupyter\n%aijupyter config",
     "%aijupyter jobs",
+    "ai.stats()",
     "ai.transcribe('nowhere.wav')",
     "await account.transcribe(os.environ['RECORDING_URL'] + '#2').wait(timeout=0)",
     TELL,

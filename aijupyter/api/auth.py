@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,9 @@ from aijupyter.errors import (
     dump_error,
     load_error,
 )
+from aijupyter.logs import logger
+
+log = logger(__name__)
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105  # a path
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -43,10 +46,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token call tells beside the token: the app's `scopes`, and how far this machine's clock is ahead of the
-    API's, `skew`, in seconds. None for what it does not say.
+    """What a token call gives: a `token` for so many `seconds`, the app's `scopes` (None where it does not say), and
+    how far this machine's clock is ahead of the API's, `skew`, in seconds (None where it does not tell the time).
     """
 
+    token: Secret
+    seconds: float
     scopes: frozenset[str] | None
     skew: float | None
 
@@ -54,7 +59,7 @@ class Grant:
 class SendForm(Protocol):
     """Posts a form with HTTP Basic authentication and returns the answer, whatever its status."""
 
-    def __call__(self, path: str, form: dict[str, str], *, user: str, password: str) -> Awaitable[Reply]:
+    def __call__(self, path: str, form: Mapping[str, str | Secret], *, user: str, password: Secret) -> Awaitable[Reply]:
         """POST `form` to `path`."""
 
 
@@ -67,7 +72,7 @@ class TokenSource:
         self._clock = clock
         self._renewing = asyncio.Lock()
         self.grant: Grant | None = None
-        """What the last token call told beside the token."""
+        """What the last token call gave."""
         self._token: Secret | None = None
         self._lifetime = 0.0
         self._ends = 0.0
@@ -107,11 +112,11 @@ class TokenSource:
             raise
 
     async def _renew(self) -> None:
-        form = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt.reveal()}
+        form: dict[str, str | Secret] = {"grant_type": GRANT_TYPE, "assertion": self._credentials.jwt}
         asked = self._clock()
         try:
             reply = await self._send(
-                TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret.reveal()
+                TOKEN_PATH, form, user=self._credentials.client_id, password=self._credentials.client_secret
             )
             raise_for_status(reply, "The token call")
         except (NoAnswerError, ServerError) as error:  # of the token call: what it was for has not been sent
@@ -124,20 +129,28 @@ class TokenSource:
                 faults=error.faults,
                 request_id=error.request_id,
             ) from None
-        try:
-            answer = reply.object()
-            token, lifetime = answer["access_token"], float(answer["expires_in"])
-        except (KeyError, TypeError, ValueError):  # UnexpectedAnswerError is a ValueError
-            token, lifetime = None, 0.0
-        if not isinstance(token, str) or not token:
+        grant = _read_grant(reply)
+        if grant is None:
             raise AuthenticationError(
                 "The token call was answered without a token.",
                 "Check that RC_SERVER_URL is the API's address.",
                 status=reply.status,
                 request_id=reply.request_id,
             )
-        self._token = Secret(token)
-        scope = answer.get("scope")
-        self.grant = Grant(frozenset(scope.split()) if isinstance(scope, str) and scope else None, reply.skew())
-        self._lifetime = max(lifetime, SHORTEST_LIFE_SECONDS)
+        log.debug("a token for %g s was given", grant.seconds, extra={"event": "api.token", "seconds": grant.seconds})
+        self.grant, self._token = grant, grant.token
+        self._lifetime = max(grant.seconds, SHORTEST_LIFE_SECONDS)
         self._ends = asked + self._lifetime
+
+
+def _read_grant(reply: Reply) -> Grant | None:
+    """What a token call was answered; None where there is no token in it."""
+    try:
+        answer = reply.object()
+        token, seconds, scope = answer["access_token"], float(answer["expires_in"]), answer.get("scope")
+    except (KeyError, TypeError, ValueError):  # UnexpectedAnswerError is a ValueError
+        return None
+    if not isinstance(token, str) or not token:
+        return None
+    scopes = frozenset(scope.split()) if isinstance(scope, str) and scope else None
+    return Grant(Secret(token), seconds, scopes, reply.skew())

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -18,6 +19,9 @@ from aijupyter.api.budget import NOT_TAKEN, Budget, Priority, Slot
 from aijupyter.api.wire import Reply, raise_for_status
 from aijupyter.config import Secret, is_local
 from aijupyter.errors import NoAnswerError, ProviderUnreachableError, RateLimitedError
+from aijupyter.logs import logger
+
+log = logger(__name__)
 
 TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
 
@@ -54,6 +58,8 @@ class Transport:
         # A proxy of the environment is for the world outside, not for a server on this machine.
         self._http = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=not is_local(base_url), trace_configs=[trace])
         self._budget = Budget()
+        self.counts: Counter[str] = Counter()
+        """How requests were answered: by status (`answered 200`), `no answer`, `unreachable`; token calls too."""
         self._tokens = TokenSource(credentials, self._send_form)
         self._no_token_until = 0.0
 
@@ -64,7 +70,7 @@ class Transport:
 
     @property
     def grant(self) -> Grant | None:
-        """What the last token call told beside the token; None before the first."""
+        """What the last token call gave; None before the first."""
         return self._tokens.grant
 
     async def sign_in(self) -> None:
@@ -101,7 +107,7 @@ class Transport:
             await self._token(good_for, patient=patient)  # without one, no place in the window is taken
             with await self._budget.admit(path, priority, place) as slot:
                 token = await self._token(good_for, patient=patient)
-                options = {"params": params, **await _written(body, token)}
+                options = _Hidden({"params": params, **await _written(body, token)})
                 await attempt.leaving()
                 reply = await self._try(method, path, slot, attempt, token, options)
             if reply is not None:
@@ -115,7 +121,7 @@ class Transport:
             await attempt.refused()
 
     async def _try(
-        self, method: str, path: str, slot: Slot, attempt: Attempt, token: Secret, options: dict[str, Any]
+        self, method: str, path: str, slot: Slot, attempt: Attempt, token: Secret, options: _Hidden
     ) -> Reply | None:
         """Send it once; None when a penalty that has just begun keeps it back."""
 
@@ -127,8 +133,7 @@ class Transport:
             attempt.sent = True
 
         try:
-            headers = {"Authorization": f"Bearer {token.reveal()}", **options.pop("headers", {})}
-            reply = await self._send(method, path, depart, headers=headers, **options)
+            reply = await self._send(method, path, depart, _bearing(token, options))
         except _HeldBackError:
             return None
         attempt.sent = reply.status not in NOT_TAKEN
@@ -143,29 +148,29 @@ class Transport:
                 if not patient:
                     raise
 
-    async def _send_form(self, path: str, form: dict[str, str], *, user: str, password: str) -> Reply:
+    async def _send_form(self, path: str, form: Mapping[str, str | Secret], *, user: str, password: Secret) -> Reply:
         """The token call, one at a time; it has a rate limit of its own, and is as silent during its penalties."""
         await asyncio.sleep(self._no_token_until - time.monotonic())
-        basic = base64.b64encode(f"{user}:{password}".encode()).decode()
-        reply = await self._send("POST", path, lambda: None, data=form, headers={"Authorization": f"Basic {basic}"})
+        reply = await self._send("POST", path, lambda: None, _filled_in(form, user, password))
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._no_token_until = time.monotonic() + reply.retry_after()
         return reply
 
-    async def _send(self, method: str, path: str, depart: Callable[[], None], **options: Any) -> Reply:
+    async def _send(self, method: str, path: str, depart: Callable[[], None], options: _Hidden) -> Reply:
         """Send it; `depart` is called right before the first byte leaves, and what it raises keeps it back."""
-        left = False
+        left, began = False, time.monotonic()
 
         def leave() -> None:
             nonlocal left
             depart()
             left = True
 
-        options |= {"allow_redirects": False, "trace_request_ctx": leave}
+        options = _Hidden({**options, "allow_redirects": False, "trace_request_ctx": leave})
         try:
             async with self._http.request(method, self._base_url + path, **options) as response:
-                return Reply(response.status, response.headers, await response.read())
+                reply = Reply(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
+            self._took(method, path, "no answer" if left else "unreachable", began)
             if left:
                 raise NoAnswerError(
                     f"{self._base_url} took the request and gave no answer: {_reason(error)}.",
@@ -175,6 +180,41 @@ class Transport:
                 f"{self._base_url} cannot be reached: {_reason(error)}.",
                 "Check the network and RC_SERVER_URL. For the embedded service, connect again: aijupyter.connect().",
             ) from None
+        except _HeldBackError:
+            raise
+        except Exception as error:  # noqa: BLE001  # aiohttp's frames hold the credentials: none is shown
+            raise error.with_traceback(None) from None
+        self._took(method, path, f"answered {reply.status}", began, reply)
+        return reply
+
+    def _took(self, method: str, path: str, how: str, began: float, reply: Reply | None = None) -> None:
+        self.counts[how] += 1
+        about: dict[str, Any] = {"event": "api.request", "method": method, "api": path, "outcome": how}
+        about |= {"seconds": round(time.monotonic() - began, 3), "request_id": reply and reply.request_id}
+        log.debug("%s %s: %s", method, path, how, extra=about)
+        if reply is not None and reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            about = {"event": "api.penalty", "api": path, "seconds": reply.retry_after()}
+            log.warning("%s %s: over the rate limit; silent for %g s", method, path, about["seconds"], extra=about)
+
+
+class _Hidden(dict[str, Any]):
+    """What a request carries. However verbose a traceback is, it does not show it."""
+
+    def __repr__(self) -> str:
+        return "{...}"
+
+
+def _bearing(token: Secret, options: _Hidden) -> _Hidden:
+    """The options of a request that shows an access token."""
+    headers = {**options.get("headers", {}), "Authorization": f"Bearer {token.reveal()}"}
+    return _Hidden({**options, "headers": _Hidden(headers)})
+
+
+def _filled_in(form: Mapping[str, str | Secret], user: str, password: Secret) -> _Hidden:
+    """The options of a request with a form and HTTP Basic authentication."""
+    data = _Hidden({name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()})
+    basic = base64.b64encode(f"{user}:{password.reveal()}".encode()).decode()
+    return _Hidden({"data": data, "headers": _Hidden({"Authorization": f"Basic {basic}"})})
 
 
 class _HeldBackError(Exception):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aijupyter.config.secret import Secret, known_secrets, redact
 from aijupyter.config.settings import DEFAULT_SERVER_URL, Settings, data_folder
 from aijupyter.config.values import DELIVERIES, VERIFICATIONS, is_local
+from aijupyter.secret import Secret, known_secrets, redact
 
 __all__ = [
     "DEFAULT_SERVER_URL",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from aijupyter.config.secret import MASK, Secret
 from aijupyter.config.settings import Settings
 from aijupyter.media import shown_url
+from aijupyter.secret import MASK, Secret
 
 DEFAULT = "default"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from aijupyter.config.places import (
     read_env_file,
 )
 from aijupyter.config.skipping import Skipped
+from aijupyter.logs import logger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 OWN = (ARGUMENT, ENVIRONMENT, KEYRING, COLAB)
 """Places that nobody but the person writes to. A file .env may have come with its folder."""

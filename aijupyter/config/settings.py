@@ -11,9 +11,9 @@ import platformdirs
 
 from aijupyter.config.places import CREDENTIALS
 from aijupyter.config.search import Search, is_trouble
-from aijupyter.config.secret import Secret
 from aijupyter.config.values import convert, is_local
 from aijupyter.errors import ConfigurationError, CredentialsError
+from aijupyter.secret import Secret
 
 DEFAULT_SERVER_URL = "https://platform.ringcentral.com"
 MIB = 1024 * 1024

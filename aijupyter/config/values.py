@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aijupyter.config.secret import Secret
 from aijupyter.errors import ConfigurationError
+from aijupyter.secret import Secret
 
 DELIVERIES = ("auto", "fixed", "ssh", "ngrok", "shared", "status")
 VERIFICATIONS = ("path", "status")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,10 +19,12 @@ from aijupyter.errors import (
 )
 from aijupyter.jobs.book import JobBook
 from aijupyter.jobs.job import Job
-from aijupyter.models import Delivery, JobRecord, JobState, Verdict, now
+from aijupyter.jobs.tally import Tally
+from aijupyter.logs import logger
+from aijupyter.models import Delivery, JobRecord, JobState, Receipt, Verdict, now
 from aijupyter.protocols import Ledger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 PATIENCE = (1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -37,7 +38,7 @@ class Dispatcher:
     """Takes in answers, and every other step of a job. It is the receiver's Inbox.
 
     `expect` is told of each job that was sent and whose answer is awaited, `settled` of each that needs no more:
-    neither status calls nor its recording.
+    neither status calls nor its recording. With `verify`, deliveries are held, and `held` is told of each.
     """
 
     def __init__(
@@ -48,12 +49,18 @@ class Dispatcher:
         owner: str,
         expect: Callable[[JobRecord], None],
         settled: Callable[[str], None],
+        verify: bool = False,
+        held: Callable[[JobRecord, Delivery], None] = lambda _record, _delivery: None,
     ) -> None:
         self._ledger = ledger
         self._book = book
         self._owner = owner
         self._expect = expect
         self._settled = settled
+        self._verify = verify
+        self._held = held
+        self.tally = Tally()
+        """What has been sent and what came back, to look at."""
         self._gave_up: Callable[[JobRecord], SessionClosedError] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -95,9 +102,11 @@ class Dispatcher:
         try:
             self.take_over(await self._write(key, state, cause, error, job_id=job_id, request_id=request_id))
         except JobNotFoundError:
-            log.info("job %s was forgotten before it became %s", key, state)
+            about = {"event": "job.forgotten", "job": key, "state": state}
+            log.info("job %s was forgotten before it became %s", key, state, extra=about)
         except LedgerError as failure:
-            log.warning("a step of job %s could not be written down yet: %s", key, failure)
+            about = {"event": "ledger.failed", "job": key, "state": state, "error": type(failure).__name__}
+            log.warning("a step of job %s could not be written down yet: %s", key, failure, extra=about)
             job = self._book.get(key)
             if job is not None:
                 details = dump_error(error) if error else None
@@ -126,7 +135,11 @@ class Dispatcher:
         self, key: str, state: JobState, cause: str, error: AIJupyterError | None = None, **more: Any
     ) -> JobRecord:
         details = dump_error(error) if error else None
-        return await self._ledger.advance(key, state, at=now(), cause=cause, error=details, **more)
+        record = await self._ledger.advance(key, state, at=now(), cause=cause, error=details, **more)
+        self.tally.moved(state)
+        about = {"event": "job.moved", "job": key, "job_id": record.job_id, "state": record.state, "cause": cause}
+        log.info("job %s is %s: %s", record.id, record.state, cause, extra=about)
+        return record
 
     async def expects(self, path: str) -> bool:
         """Whether a delivery path belongs to a job, or did."""
@@ -134,10 +147,14 @@ class Dispatcher:
 
     async def accept(self, delivery: Delivery) -> Verdict:
         """Write a delivery down, then wake whoever waits for it."""
-        receipt = await self._ledger.accept(delivery)
+        receipt = await self._ledger.accept(delivery, verify=self._verify)
+        _tell(delivery, receipt)
+        self.tally.delivered(delivery, receipt)
         if receipt.record is not None:  # of a repeat too: the first answer's commit may have seemed to fail
             envelope = delivery.envelope if receipt.verdict is Verdict.ANSWERED else None
             self.take_over(receipt.record, envelope)
+            if receipt.verdict is Verdict.HELD:
+                self._held(receipt.record, delivery)
         return receipt.verdict
 
     def news(self, keys: Sequence[str]) -> None:
@@ -225,3 +242,24 @@ class Dispatcher:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _tell(delivery: Delivery, receipt: Receipt) -> None:
+    """Log what became of a delivery."""
+    job, envelope = receipt.record, delivery.envelope
+    name = envelope.job_id or "of no name" if job is None else job.id
+    about = {
+        "event": "delivery.kept",
+        "job": None if job is None else job.key,
+        "job_id": envelope.job_id,
+        "verdict": receipt.verdict,
+        "source": delivery.source,
+        "outcome": envelope.outcome,
+        "bytes": len(delivery.body),
+        "request_id": delivery.request_id,
+    }
+    if receipt.verdict is not Verdict.UNKNOWN:
+        log.info("a delivery for job %s by %s: %s", name, delivery.source, receipt.verdict, extra=about)
+    if receipt.confirmed is False:
+        about = {"event": "delivery.contradicted", "job": about["job"], "job_id": envelope.job_id}
+        log.warning("the status call said of job %s what its delivery had not; it counts", name, extra=about)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Generator
 from datetime import datetime
@@ -22,12 +21,13 @@ from aijupyter.errors import (
     load_error,
 )
 from aijupyter.jobs.waiting import block_for, wait_for
+from aijupyter.logs import logger
 from aijupyter.models import JobRecord, JobState, Operation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 ResultT = TypeVar("ResultT")
 
@@ -279,7 +279,7 @@ class Job(Generic[ResultT]):
             try:
                 callback()
             except Exception:
-                log.exception("a watcher of job %s failed", self.id)
+                log.exception("a watcher of job %s failed", self.id, extra={"event": "bug", "job": self.key})
 
     def _needs_answer(self) -> bool:
         return self.state is JobState.SUCCEEDED and self._result is None and self._envelope is None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from aijupyter.envelope import MalformedEnvelopeError, parse_envelope, without_tokens
+from aijupyter.envelope import MalformedEnvelopeError, Outcome, parse_envelope, without_tokens
 from aijupyter.errors import AIJupyterError, NotFoundError
 from aijupyter.jobs.job import expired
-from aijupyter.models import UNDER_WAY, Delivery, DeliverySource, JobRecord, Verdict, now
+from aijupyter.logs import logger
+from aijupyter.models import UNDER_WAY, Delivery, DeliverySource, JobRecord, JobState, Verdict, now
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 AskStatus = Callable[[str], Awaitable[bytes]]
 """Asks the provider for a job by its id; the envelope as it came. Raises NotFoundError for an unknown job."""
@@ -24,6 +25,10 @@ GROWTH = 2.0
 
 SLOWEST = 16.0
 """up to so many times the first interval."""
+
+HURRIES_REMEMBERED = 1000
+AHEAD_SECONDS = 1e9
+"""A job that is hurried is as if it had been due so long ago."""
 
 
 class Inbox(Protocol):
@@ -43,7 +48,8 @@ class Reconciler:
     """Asks for one job at a time, and for each only when its answer has been silent for a while.
 
     `seconds` is the first such while; it doubles each time. The account's budget lets a status call through only where
-    no submission needs it.
+    no submission needs it. A job whose delivery is held goes ahead of the others, at most once in that while, so that
+    who knows a delivery path cannot use up the budget.
     """
 
     def __init__(self, *, inbox: Inbox, ask: AskStatus, owner: str, seconds: float) -> None:
@@ -53,6 +59,9 @@ class Reconciler:
         self._seconds = seconds
         self._due: dict[str, float] = {}
         self._waits: dict[str, float] = {}
+        self._claims: dict[str, str] = {}
+        self._hurried: dict[str, float] = {}
+        self.counts: Counter[str] = Counter()
         self._line: list[tuple[float, str]] = []
         self._changed = asyncio.Event()
 
@@ -67,10 +76,27 @@ class Reconciler:
         if record.key not in self._due:
             self._schedule(record.key, 0.0 if overdue else self._seconds)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._due
+
+    def hurry(self, key: str, job_id: str) -> None:
+        """Ask for a job ahead of the others, by its id or by what a delivery that is held claims to be its id."""
+        self._claims[key] = job_id
+        now = time.monotonic()
+        if len(self._hurried) > HURRIES_REMEMBERED:
+            self._hurried = {each: at for each, at in self._hurried.items() if at + self._seconds > now}
+        again = self._hurried.get(key, -float("inf")) + self._seconds
+        if again <= now:
+            self._hurried[key] = now
+            self._schedule(key, -AHEAD_SECONDS)
+        else:
+            self._schedule(key, min(again, self._due.get(key, again)) - now)
+
     def settled(self, key: str) -> None:
         """Await it no more. Idempotent."""
         self._due.pop(key, None)
         self._waits.pop(key, None)
+        self._claims.pop(key, None)
 
     def hasten(self) -> None:
         """Deliveries may have been lost: ask for each awaited job as soon as for one that was just sent."""
@@ -86,9 +112,11 @@ class Reconciler:
             try:
                 await self._reconcile(key)
             except AIJupyterError as error:
-                log.info("the status of job %s could not be learned: %s", key, error)
+                about = {"event": "status.failed", "job": key, "error": type(error).__name__}
+                log.info("the status of job %s could not be learned: %s", key, error, extra=about)
             except Exception:
-                log.exception("the status of job %s could not be learned", key)
+                about = {"event": "bug", "job": key}
+                log.exception("the status of job %s could not be learned", key, extra=about)
 
     async def _next(self) -> str:
         """The job whose answer is due the longest; its next time is set already."""
@@ -121,21 +149,67 @@ class Reconciler:
 
     async def _reconcile(self, key: str) -> None:
         """Look for a job's end in the ledger, then ask its server, and treat the answer as its delivery."""
+        claimed = self._claims.get(key)
         record = await self._inbox.reload(key)
-        if record is None or record.state not in UNDER_WAY or record.owner != self._owner or record.job_id is None:
+        job_id = None if record is None else record.job_id or claimed
+        if record is None or job_id is None or not (self._is_awaited(record) or (claimed and _may_end(record))):
             self.settled(key)
             return
+        self._claims.pop(key, None)
         try:
-            body = without_tokens(await self._ask(record.job_id))
+            body = await self._body(record, job_id)
+        except AIJupyterError:
+            self._keep_in_mind(key, claimed)
+            raise
+        if key not in self._claims and not self._is_awaited(record):  # what an answer begins anew comes after this
+            self.settled(key)
+        if body is not None:
+            await self._accept(record, body)
+
+    def _keep_in_mind(self, key: str, claimed: str | None) -> None:
+        """A claim that could not be looked into is still to be."""
+        if claimed is not None:
+            self._claims.setdefault(key, claimed)
+            if key not in self._due:
+                self._put_off(key)
+
+    def _is_awaited(self, record: JobRecord) -> bool:
+        return record.state in UNDER_WAY and record.owner == self._owner and record.job_id is not None
+
+    async def _body(self, record: JobRecord, job_id: str) -> bytes | None:
+        """What the status call answers; None where it knows no such job."""
+        self.counts["asked"] += 1
+        about = {"event": "status.asked", "job": record.key, "job_id": job_id}
+        log.debug("the status of job %s is asked for", record.id, extra=about)
+        try:
+            return without_tokens(await self._ask(job_id))
         except NotFoundError as error:
+            about = {"event": "status.unknown", "job": record.key, "job_id": job_id}
+            self.counts["unknown"] += 1
             if not error.faults:  # of something on the way; the API says what it does not find
-                log.warning("the status of job %s was answered 404 by somebody else", record.id)
-                return
-            await self._inbox.expire(key, expired(record))
-            return
+                log.warning("the status of job %s was answered 404 by somebody else", record.id, extra=about)
+            elif record.job_id is None:
+                log.warning("job %s is not known by the id that a delivery claims", record.id, extra=about)
+            elif self._is_awaited(record):
+                log.info("job %s is no longer known to the provider", record.id, extra=about)
+                await self._inbox.expire(record.key, expired(record))
+        except AIJupyterError:
+            self.counts["failed"] += 1
+            raise
+        return None
+
+    async def _accept(self, record: JobRecord, body: bytes) -> None:
         try:
             envelope = parse_envelope(body)
         except MalformedEnvelopeError as error:
-            log.warning("the status of job %s is no envelope: %s", record.id, error)
+            about = {"event": "status.malformed", "job": record.key}
+            log.warning("the status of job %s is no envelope: %s", record.id, error, extra=about)
+            self.counts["failed"] += 1
             return
+        self.counts["in progress" if envelope.outcome is Outcome.IN_PROGRESS else "answered"] += 1
         await self._inbox.accept(Delivery(record.path, envelope, body, DeliverySource.STATUS, now()))
+
+
+def _may_end(record: JobRecord) -> bool:
+    """Whether an answer would end the job: one that came to nothing takes it after all."""
+    return record.state is not JobState.SUCCEEDED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import Protocol
 
@@ -20,10 +19,11 @@ from aijupyter.errors import (
 )
 from aijupyter.jobs.dispatch import Dispatcher, patience
 from aijupyter.jobs.line import Line
+from aijupyter.logs import logger
 from aijupyter.models import JobRecord, JobState, now
 from aijupyter.protocols import Ledger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 SENDERS = 8
 """So many requests are under way at once, where the budget allows."""
@@ -148,7 +148,7 @@ class Sender:
         except (AIJupyterError, _NotOursError):
             raise
         except Exception as error:
-            log.exception("job %s could not be submitted", key)
+            log.exception("job %s could not be submitted", key, extra={"event": "bug", "job": key})
             kind = UnexpectedAnswerError if attempt.sent else AIJupyterError
             raise kind(f"Job {key} could not be submitted: {error!r}.", "Please report this.") from error
 
@@ -166,7 +166,8 @@ class Sender:
             with suppress(LedgerError, JobNotFoundError):
                 await self._dispatcher.step(key, JobState.WRITTEN, "the API could not be reached", only_from=_SENDING)
         seconds = patience(self.line.tries(key))
-        log.warning("job %s is tried again in %g s: %s", key, seconds, error)
+        about = {"event": "job.again", "job": key, "seconds": seconds, "error": type(error).__name__}
+        log.warning("job %s is tried again in %g s: %s", key, seconds, error, extra=about)
         self.line.put_back(key, seconds)
 
     async def _interrupted(self, key: str, attempt: _Attempt) -> None:
@@ -184,6 +185,8 @@ class Sender:
         record = await self._ledger.take(key, self._owner, at=now())
         if record is None:
             raise _NotOursError
+        self._dispatcher.tally.sent()
+        log.info("job %s is sent", key, extra={"event": "job.sent", "job": key, "tries": self.line.tries(key)})
         self._dispatcher.take_over(record)
 
     async def put_back(self, key: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from aijupyter.envelope import Outcome
 from aijupyter.errors import dump_error
-from aijupyter.ledger import journal
+from aijupyter.ledger import holding, journal
 from aijupyter.ledger.database import Database
 from aijupyter.ledger.endings import Ending, ended, is_usual
 from aijupyter.ledger.rows import (
@@ -35,17 +35,22 @@ STRAY_BYTES_KEPT = 256 << 20
 _ENDS = {Outcome.SUCCESS: JobState.SUCCEEDED, Outcome.FAIL: JobState.FAILED}
 _RUNS_FROM = {JobState.WRITTEN, JobState.SENDING, JobState.SUBMITTED, JobState.UNCONFIRMED}
 _ANSWERED = {DeliverySource.WEBHOOK: "answered by webhook", DeliverySource.STATUS: "answered by the status call"}
+_WORDS = {False: holding.CONFIRMED, True: holding.CONTRADICTED}
 _RUNNING = {DeliverySource.WEBHOOK: "said by webhook", DeliverySource.STATUS: "said by the status call"}
 
 
-Arrival = tuple[Delivery, JobRecord | None]
-"""A delivery, and the job of its path as it was last seen, where that is known."""
+class Arrival(NamedTuple):
+    """A delivery, the job of its path as it was last seen, where that is known, and whether it must be verified."""
+
+    delivery: Delivery
+    seen: JobRecord | None
+    verify: bool
 
 
 def accept(db: Database, arrivals: Sequence[Arrival]) -> list[Receipt]:
     """Write deliveries down, in their order. A Receipt for each."""
-    desk = _Desk(db, [delivery for delivery, _ in arrivals])
-    receipts = [desk.receive(delivery) for delivery, _ in arrivals]
+    desk = _Desk(db, [arrival.delivery for arrival in arrivals])
+    receipts = [desk.receive(delivery, verify=verify) for delivery, _, verify in arrivals]
     desk.write()
     return receipts
 
@@ -58,8 +63,8 @@ def accept_at_once(db: Database, arrivals: Sequence[Arrival]) -> list[Receipt] |
     if not db.ends_at_once:
         return None
     endings: list[Ending] = []
-    for delivery, seen in arrivals:
-        if seen is None or not is_usual(delivery, seen):
+    for delivery, seen, verify in arrivals:
+        if seen is None or verify or not is_usual(delivery, seen):
             return None
         endings.append(Ending(delivery, seen, _ANSWERED[delivery.source], pack(delivery.body, now=_pack_now(arrivals))))
     if not db.end(endings):
@@ -68,9 +73,9 @@ def accept_at_once(db: Database, arrivals: Sequence[Arrival]) -> list[Receipt] |
     return [Receipt(Verdict.ANSWERED, ended(ending)) for ending in endings]
 
 
-def _pack_now(arrivals: Sequence[Any]) -> bool:
+def _pack_now(arrivals: Sequence[Arrival]) -> bool:
     """Packing gives the interpreter away for each body, and a busy cell takes 5 ms to give it back."""
-    return len(arrivals) == 1 and len(arrivals[0][0].body) <= PACK_AT_ONCE_BYTES
+    return len(arrivals) == 1 and len(arrivals[0].delivery.body) <= PACK_AT_ONCE_BYTES
 
 
 def store(db: Database, kept: Sequence[tuple[str, Delivery, bool]], *, pack_now: bool) -> None:
@@ -136,7 +141,7 @@ class _Desk:
             if kept.record.key not in self.jobs:
                 self.jobs[kept.record.key] = self.paths[kept.record.path] = kept
 
-    def receive(self, delivery: Delivery) -> Receipt:
+    def receive(self, delivery: Delivery, *, verify: bool) -> Receipt:
         kept, reason = self._whose(delivery)
         if reason:
             at = self.paths.get(delivery.path)
@@ -144,8 +149,10 @@ class _Desk:
             return Receipt(Verdict.STRAYED)
         if kept is None:
             return Receipt(Verdict.UNKNOWN)
+        if verify and holding.must_wait(kept, delivery):
+            return self._hold(kept, delivery)
         if delivery.envelope.outcome in _ENDS:
-            return self._repeat(kept, delivery) if kept.answered else self._end(kept, delivery)
+            return self._repeat(kept, delivery) if kept.answered else self._end(kept, delivery, verify=verify)
         if delivery.envelope.outcome is Outcome.IN_PROGRESS and not kept.record.state.final:
             self._run(kept, delivery)
         return Receipt(Verdict.NOTED, kept.record)
@@ -174,25 +181,40 @@ class _Desk:
         having = [other for other in self.jobs.values() if other.record.job_id == job_id]
         return [other for other in having if other is not kept and other.record.server == kept.record.server]
 
-    def _end(self, kept: Kept, delivery: Delivery) -> Receipt:
+    def _end(self, kept: Kept, delivery: Delivery, *, verify: bool) -> Receipt:
         envelope, at = delivery.envelope, delivery.received
         kept.record = replace(kept.record, job_id=kept.record.job_id or envelope.job_id)
         state = _ENDS[envelope.outcome]
         error = plain(dump_error(failure(kept.record, envelope.faults))) if state is JobState.FAILED else None
-        cause = _ANSWERED[delivery.source]
+        differs = holding.differs(self.db, kept.record.key, envelope) if verify and kept.repeats else None
+        cause = _WORDS[differs] if differs is not None else _ANSWERED[delivery.source]
         step = journal.move(kept, state, at, cause, ended=at, expires=envelope.expires, error=error)
         kept.answered = True
         self.steps += [step] if step else []
         self.bodies.append((kept.record.key, delivery, True))
         self.changed[kept.record.key] = kept
-        return Receipt(Verdict.ANSWERED, kept.record)
+        return Receipt(Verdict.ANSWERED, kept.record, None if differs is None else not differs)
 
     def _repeat(self, kept: Kept, delivery: Delivery) -> Receipt:
-        if kept.repeats < REPEATS_KEPT:
-            kept.repeats += 1
-            self.bodies.append((kept.record.key, delivery, False))
-            self.changed[kept.record.key] = kept
+        self._keep(kept, delivery)
         return Receipt(Verdict.REPEATED, kept.record)
+
+    def _hold(self, kept: Kept, delivery: Delivery) -> Receipt:
+        error = holding.nameless(kept, delivery)
+        if error is not None:
+            kept.record = replace(kept.record, error=error)
+        if self._keep(kept, delivery):
+            self.steps.append((kept.record.key, delivery.received, kept.record.state, holding.HELD))
+        return Receipt(Verdict.HELD, kept.record)
+
+    def _keep(self, kept: Kept, delivery: Delivery) -> bool:
+        """Keep a body beside the answer, or before it, up to the limit. Whether it was."""
+        if kept.repeats >= REPEATS_KEPT:
+            return False
+        kept.repeats += 1
+        self.bodies.append((kept.record.key, delivery, False))
+        self.changed[kept.record.key] = kept
+        return True
 
     def _run(self, kept: Kept, delivery: Delivery) -> None:
         job_id = kept.record.job_id or delivery.envelope.job_id

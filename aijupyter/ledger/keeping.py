@@ -28,6 +28,9 @@ from aijupyter.models import Delivery, DeliverySource, JobEntry, JobRecord, JobS
 TOLD_FOR = timedelta(minutes=10)
 """So long the key of a forgotten job, which says nothing, stays among the steps for watchers elsewhere to read."""
 
+SPENT = "spent:"
+"""A colon is in no delivery path."""
+
 _MOVED = "moved to another ledger before it was sent"
 _ENDED = "state IN ('succeeded', 'failed', 'expired', 'cancelled') AND ended IS NOT NULL"
 
@@ -130,7 +133,8 @@ def restore(db: Database, entry: JobEntry) -> bool:
     if db.rows("SELECT 1 FROM jobs WHERE key = ?", (key,)):
         return False
     answered = any(is_answer for _, is_answer in entry.deliveries)
-    record = replace(entry.record, owner=None, recording=readable(entry.record.recording))
+    path = _spent(db, entry.record.path) if answered else entry.record.path
+    record = replace(entry.record, path=path, owner=None, recording=readable(entry.record.recording))
     kept = Kept(record, answered, len(entry.deliveries) - answered)
     step = _settle(kept)
     journal.insert(db, kept)
@@ -140,6 +144,17 @@ def restore(db: Database, entry: JobEntry) -> bool:
     way = [(key, step.at, step.state, step.cause) for step in entry.history]
     journal.note(db, [*way, step] if step else way)
     return True
+
+
+def _spent(db: Database, path: str) -> str:
+    """What takes the place of an answered job's delivery path, in a copy that may travel: nothing can come on it.
+
+    The path itself stays known as ours, by its digest, like that of a forgotten job.
+    """
+    if path.startswith(SPENT):
+        return path
+    db.do("INSERT INTO forgotten (digest) VALUES (?) ON CONFLICT (digest) DO NOTHING", (digest(path),))
+    return f"{SPENT}{digest(path).hex()}"
 
 
 def _settle(kept: Kept) -> journal.Step | None:

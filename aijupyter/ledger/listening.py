@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import select
 import socket
 import threading
@@ -11,6 +10,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from aijupyter.ledger.database import News
+from aijupyter.logs import logger
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,7 +28,7 @@ SHORTEST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 5.0
 STOP_SECONDS = 2.0
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Listener:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import socket
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from aijupyter.ledger.listening import CHANNEL, STEPS, Listener
 from aijupyter.ledger.migrations import MIGRATIONS, postgres_statements
 from aijupyter.ledger.rows import Row, chunks
 from aijupyter.ledger.sql import SQLLedger
+from aijupyter.logs import hush, logger
 
 if TYPE_CHECKING:
     import psycopg
@@ -47,7 +47,7 @@ _SESSION = (
 )
 
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def masked(url: str) -> str:
@@ -215,11 +215,9 @@ class PostgresDatabase(Database):
             raise LedgerError(
                 "A ledger in PostgreSQL needs psycopg.", "pip install 'aijupyter[postgres]'", path=self.name
             ) from error
+        hush("psycopg")
         try:
-            given = psycopg.conninfo.conninfo_to_dict(self._url)
-            defaults = {"connect_timeout": WAIT_SECONDS, "tcp_user_timeout": WAIT_SECONDS * 1000, "keepalives_idle": 30}
-            defaults["application_name"] = "aijupyter"  # type: ignore[assignment]  # libpq takes text for all
-            options: dict[str, Any] = {name: value for name, value in defaults.items() if name not in given}
+            options = self._defaults()
             db = psycopg.connect(self._url, autocommit=True, client_encoding="UTF8", **options)
         except psycopg.ProgrammingError:
             raise LedgerError(
@@ -233,6 +231,15 @@ class PostgresDatabase(Database):
         for statement in _SESSION:
             db.execute(statement)
         return db
+
+    def _defaults(self) -> dict[str, Any]:
+        """What is set of a connection where the URL does not say. (Nobody's traceback holds what it does say.)"""
+        import psycopg  # noqa: PLC0415  # an extra
+
+        given = frozenset(psycopg.conninfo.conninfo_to_dict(self._url))
+        defaults = {"connect_timeout": WAIT_SECONDS, "tcp_user_timeout": WAIT_SECONDS * 1000, "keepalives_idle": 30}
+        options: dict[str, Any] = {**defaults, "application_name": "aijupyter"}
+        return {name: value for name, value in options.items() if name not in given}
 
     def _notice(self, notice: psycopg.errors.Diagnostic) -> None:
         self._skipped = self._skipped or notice.sqlstate == _LOCK_NOT_AVAILABLE

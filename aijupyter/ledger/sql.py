@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,11 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from aijupyter.errors import CONNECT_AGAIN, LedgerError
-from aijupyter.ledger import deliveries, keeping, listing, naming, owners, steps
+from aijupyter.ledger import deliveries, holding, keeping, listing, naming, owners, steps
 from aijupyter.ledger.database import Database
 from aijupyter.ledger.groups import run_calls
 from aijupyter.ledger.rows import storable, with_storable_ids
 from aijupyter.ledger.worker import Call, Kind, Worker
+from aijupyter.logs import logger
 from aijupyter.models import (
     Delivery,
     JobEntry,
@@ -53,7 +53,7 @@ STOP_SECONDS = 1.0
 
 _MEND_SILENCE = "See whether its disk or its server hangs, and try again. Whether the call was done is not known."
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class SQLLedger:
@@ -101,7 +101,8 @@ class SQLLedger:
                 told.result()  # raises what went wrong
                 return
             self._db.cut()
-        log.warning("The ledger %s does not answer, and was left behind.", self._db.name)
+        about = {"event": "ledger.left"}
+        log.warning("The ledger %s does not answer, and was left behind.", self._db.name, extra=about)
 
     async def add(self, record: JobRecord, *, fresh: bool = False) -> JobRecord:
         kept: JobRecord = await self._do(Kind.WRITE, steps.add, record, fresh)
@@ -136,7 +137,7 @@ class SQLLedger:
             self._keep_in_mind(path, None)
         return ours
 
-    async def accept(self, delivery: Delivery) -> Receipt:
+    async def accept(self, delivery: Delivery, *, verify: bool = False) -> Receipt:
         path = delivery.path
         if not storable(path):
             return Receipt(Verdict.UNKNOWN)
@@ -144,7 +145,8 @@ class SQLLedger:
         seen = self._paths.get(path)
         if seen is not None:  # its end is on its way; what comes after that is looked at closely
             self._paths[path] = None
-        call = Call(Kind.MERGED, deliveries.accept, ((delivery, seen),), len(delivery.body), deliveries.accept_at_once)
+        arrival = deliveries.Arrival(delivery, seen, verify)
+        call = Call(Kind.MERGED, deliveries.accept, (arrival,), len(delivery.body), deliveries.accept_at_once)
         receipt: Receipt = await self._submit(call)
         return receipt
 
@@ -155,6 +157,10 @@ class SQLLedger:
     async def answer(self, key: str) -> bytes | None:
         body: bytes | None = await self._do(Kind.READ, deliveries.answer, key)
         return body
+
+    async def held(self, keys: Collection[str]) -> Mapping[str, str | None]:
+        found: dict[str, str | None] = await self._do(Kind.READ, holding.held, keys)
+        return found
 
     async def name_speakers(self, key: str, changes: Mapping[str, str | None]) -> JobRecord:
         record: JobRecord = await self._do(Kind.WRITE, naming.name_speakers, key, changes)
@@ -299,7 +305,8 @@ class SQLLedger:
             elif db.settle_due and idle:
                 db.settle()
         except Exception as error:  # noqa: BLE001  # it is tried again
-            log.debug("Housekeeping of the ledger %s: %s", db.name, type(error).__name__)
+            about = {"event": "ledger.housekeeping", "error": type(error).__name__}
+            log.debug("Housekeeping of the ledger %s: %s", db.name, type(error).__name__, extra=about)
             return LOOK_SECONDS
         return PACK_PAUSE_SECONDS if packed and idle else LOOK_SECONDS
 
@@ -308,7 +315,7 @@ class SQLLedger:
             try:
                 watcher(keys)
             except Exception:
-                log.exception("Whoever watches the ledger failed.")
+                log.exception("Whoever watches the ledger failed.", extra={"event": "bug"})
 
 
 def _open(db: Database) -> None:
@@ -334,6 +341,6 @@ def _pack(db: Database) -> None:
 
 
 _BULKY = {
-    _open, deliveries.answer, listing.jobs, listing.strays, keeping.forget, keeping.beyond, keeping.keys, keeping.entry,
-    keeping.restore,
+    _open, deliveries.answer, holding.held, listing.jobs, listing.strays, keeping.forget, keeping.beyond, keeping.keys,
+    keeping.entry, keeping.restore,
 }  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
-log = logging.getLogger(__name__)
+from aijupyter.logs import logger
+
+log = logger(__name__)
 
 IDENTIFIER = "aijupyter.magics"
 FIRST = 1000.0

@@ -31,6 +31,7 @@ Await an AI that listens to recordings: transcripts, speakers, insights. `%aij` 
     %aijupyter status                            what the session is doing
     %aijupyter stop                              close it; the ledger keeps its jobs
 
+    %aijupyter stats                             its numbers: deliveries, status calls, budget
     %aijupyter doctor                            check what may be wrong, and say what to do
     %aijupyter config                            every setting, and where it came from
     %aijupyter login                             ask for an account's credentials, and keep them in the keyring
@@ -139,6 +140,11 @@ class AIJupyterMagics(Magics):
         from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
 
         return needed_session(self._names, name).recordings(**chosen)
+
+    def _stats(self, name: str = "ai") -> object:
+        from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
+
+        return needed_session(self._names, name).stats()
 
     def _doctor(self, name: str = "ai", env_file: str = ".env", *, offline: bool = False) -> None:
         from aijupyter.doctor import examine  # noqa: PLC0415  # %load_ext must be quick

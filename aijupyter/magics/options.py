@@ -27,6 +27,7 @@ ACTIONS = {
     "status": "what the session is doing",
     "jobs": "the jobs that the ledger holds",
     "recordings": "the calls that the account recorded",
+    "stats": "the session's numbers: deliveries, status calls, budget",
     "doctor": "check what may be wrong, and say what to do",
     "config": "every setting, and where it came from",
     "login": "ask for an account's credentials, and keep them in the system's keyring",
@@ -35,7 +36,7 @@ ACTIONS = {
     "traceback": "the whole traceback of the last error",
 }
 """What can be done besides asking, and what it is for."""
-BINDING = ("jobs", "recordings", *VERBS)
+BINDING = ("jobs", "recordings", "stats", *VERBS)
 """What gives something that `as` can put into a variable."""
 
 _NAME = Field("name", Kind.TEXT, "ai", "the variable that holds the session (ai)")
@@ -89,6 +90,7 @@ _FIELDS = {
     "status": (_NAME,),
     "jobs": _JOBS,
     "recordings": _RECORDINGS,
+    "stats": (_NAME,),
     "doctor": (_NAME, _ENV_FILE, Field("offline", Kind.FLAG, False, "try nothing over the network")),
     "config": (_NAME, _ENV_FILE),
     "login": _LOGIN,

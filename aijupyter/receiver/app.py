@@ -7,7 +7,6 @@ more than the answer itself.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections import Counter
 from http import HTTPStatus
@@ -15,12 +14,13 @@ from http import HTTPStatus
 from aiohttp import ClientError, HttpVersion11, hdrs, web
 
 from aijupyter.errors import LedgerError
+from aijupyter.logs import logger
 from aijupyter.models import Verdict, now
 from aijupyter.protocols import Inbox
 from aijupyter.receiver.deliveries import REQUEST_ID_HEADER, RefusedDeliveryError, read_delivery
 from aijupyter.receiver.media import SILENT, MediaShelf
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 DELIVERY_PREFIX = "/d/"
 MEDIA_PREFIX = "/m/"

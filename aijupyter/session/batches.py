@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -17,6 +16,7 @@ from aijupyter.errors import AIJupyterError, LedgerError, MediaError, OptionErro
 from aijupyter.jobs.batch import Batch
 from aijupyter.jobs.dispatch import patience
 from aijupyter.jobs.job import Job
+from aijupyter.logs import logger
 from aijupyter.media import MediaSource
 from aijupyter.models import JobRecord, JobState, now
 from aijupyter.session.rows import is_row, name_of, rows_of
@@ -25,7 +25,7 @@ from aijupyter.session.verbs import VERBS, Question, Verbs
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 COPIES_AHEAD = 64
 """So many recordings given as bytes wait as private copies before the next one is taken."""
@@ -111,7 +111,8 @@ class Batches(Verbs):
             except LedgerError as error:
                 if stopped is None:
                     raise
-                log.info("a batch waits for the ledger: %s", error)
+                about = {"event": "ledger.failed", "error": type(error).__name__}
+                log.info("a batch waits for the ledger: %s", error, extra=about)
                 time.sleep(patience(tries))
                 tries += 1
         return None

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aijupyter.errors import AIJupyterError, ConfigurationError, TunnelError, TunnelMissingError, TunnelRefusedError
 from aijupyter.jobs.dispatch import patience
+from aijupyter.logs import logger
 from aijupyter.session.ways import Way
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 OPEN_SECONDS = 130.0
 """A tunnel that is not open after so long is given up. The ngrok agent may have to be downloaded."""

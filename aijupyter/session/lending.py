@@ -7,7 +7,6 @@ import base64
 import contextlib
 import io
 import json
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -21,12 +20,13 @@ from aijupyter.api import operations, protected
 from aijupyter.api.transport import Body
 from aijupyter.config import Secret, is_local
 from aijupyter.errors import LedgerError, MediaError, MediaNotFoundError
+from aijupyter.logs import logger
 from aijupyter.media import load_recording, open_url, stamp
 from aijupyter.models import JobRecord, Recording
 from aijupyter.protocols import Ledger
 from aijupyter.receiver.server import Receiver
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 MOST_CONTENT_BYTES = 32 * 1024 * 1024
 """A larger file is not sent within the request."""
@@ -145,7 +145,8 @@ class Lender:
         try:
             (self.spool / self._copies.pop(key, key)).unlink(missing_ok=True)
         except OSError as error:  # a job's end must not fail by what it leaves; the next session sweeps
-            log.warning("the private copy of a recording could not be removed: %s", error)
+            about = {"event": "media.left", "job": key, "error": type(error).__name__}
+            log.warning("the private copy of a recording could not be removed: %s", error, extra=about)
 
     async def sweep(self, ledger: Ledger) -> None:
         """Remove private copies of recordings whose job has ended elsewhere, or was never written down."""

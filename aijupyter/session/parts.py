@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import logging
 import platform
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aijupyter.api import operations
 from aijupyter.api.auth import Credentials
@@ -22,10 +23,12 @@ from aijupyter.jobs.book import JobBook
 from aijupyter.jobs.dispatch import Dispatcher
 from aijupyter.jobs.reconcile import Reconciler
 from aijupyter.jobs.sending import Sender
+from aijupyter.jobs.verify import Verifier
 from aijupyter.ledger.postgres import PostgresLedger
 from aijupyter.ledger.sqlite import SQLiteLedger
+from aijupyter.logs import logger
 from aijupyter.media import shown_url
-from aijupyter.models import UNDER_WAY, JobRecord, JobState, Owner, now
+from aijupyter.models import UNDER_WAY, Delivery, JobRecord, JobState, Owner, now
 from aijupyter.portal import Portal
 from aijupyter.protocols import LEASE_SECONDS, Ledger
 from aijupyter.receiver.server import Receiver
@@ -33,7 +36,7 @@ from aijupyter.session.gateway import Gateway
 from aijupyter.session.lending import Lender
 from aijupyter.session.ways import ways_in
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 EMBEDDED_POLL_SECONDS = 10.0
 NUDGE_SECONDS = 1.0
@@ -90,7 +93,13 @@ class Parts:
         self.owner = Owner(uuid.uuid4().hex, server.name, server.account, platform.node())
         self.ledger = make_ledger(settings.ledger)
         self.dispatcher = Dispatcher(
-            ledger=self.ledger, book=book, owner=self.owner.id, expect=self._expect, settled=self._settled
+            ledger=self.ledger,
+            book=book,
+            owner=self.owner.id,
+            expect=self._expect,
+            settled=self._settled,
+            verify=settings.verify == "status",
+            held=self._held,
         )
         self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
         near = settings.uses_embedded or is_local(server.url)
@@ -106,10 +115,12 @@ class Parts:
         )
         seconds = min(settings.poll_seconds, EMBEDDED_POLL_SECONDS if settings.uses_embedded else float("inf"))
         self.reconciler = Reconciler(inbox=self.dispatcher, ask=self._job_status, owner=self.owner.id, seconds=seconds)
+        self.verifier = Verifier(ledger=self.ledger, reconciler=self.reconciler, book=book, serves=self.serves)
         self._settings = settings
         self._book = book
         self._portal = portal
         self._looking: set[asyncio.Task[None]] = set()
+        self.opened = time.monotonic()
         self._stack = contextlib.AsyncExitStack()
 
     async def open(self) -> None:
@@ -135,6 +146,8 @@ class Parts:
         stack.callback(self._claiming.cancel)
         for work in (self.reconciler.run(), self._nudge(), self.lender.sweep(self.ledger)):
             stack.callback(asyncio.create_task(work).cancel)
+        if self._settings.verify == "status":
+            self._look(self.verifier.resume())
 
     async def close(self) -> None:
         """Stop everything, in reverse. Jobs under way are free for the next session."""
@@ -184,6 +197,10 @@ class Parts:
 
     def _expect(self, record: JobRecord) -> None:
         self.reconciler.expect(record)
+        self.verifier.accepted(record)
+
+    def _held(self, record: JobRecord, delivery: Delivery) -> None:
+        self.verifier.held(record, delivery)
 
     def _disturbed(self) -> None:
         self.reconciler.hasten()
@@ -194,14 +211,16 @@ class Parts:
 
     async def _job_status(self, job_id: str) -> bytes:
         # Where nothing else brings answers, status calls have their turn among the submissions.
-        priority = Priority.SUBMISSION if self.gateway.is_alone else Priority.POLL
+        alone = self.gateway.is_alone or self._settings.verify == "status"
+        priority = Priority.SUBMISSION if alone else Priority.POLL
         return (await operations.job_status(self.transport, job_id, priority=priority)).body
 
     # What goes on by itself.
 
     async def _claim(self) -> None:
         for record in await self.ledger.claim(self.owner, at=now()):
-            log.info("job %s is taken over, %s", record.key, record.state)
+            about = {"event": "job.taken_over", "job": record.key, "state": record.state}
+            log.info("job %s is taken over, %s", record.key, record.state, extra=about)
             self.look_after(record)
             self.dispatcher.take_over(record)
 
@@ -216,7 +235,10 @@ class Parts:
 
     def look_for(self, key: str) -> None:
         """A job that could not be written down, by what the ledger said, may have been: then it is looked after."""
-        task = asyncio.get_running_loop().create_task(self._look_for(key), name=f"look for {key}")
+        self._look(self._look_for(key))
+
+    def _look(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)
 
@@ -235,9 +257,10 @@ class Parts:
             try:
                 await self._claim()
             except LedgerError as error:
-                log.warning("the ledger could not be asked for jobs to take over: %s", error)
+                about = {"event": "ledger.failed", "error": type(error).__name__}
+                log.warning("the ledger could not be asked for jobs to take over: %s", error, extra=about)
             except Exception:
-                log.exception("jobs could not be taken over")
+                log.exception("jobs could not be taken over", extra={"event": "bug"})
 
     async def _release(self) -> None:
         with contextlib.suppress(LedgerError):  # then the lease runs out
@@ -247,6 +270,11 @@ class Parts:
         """Another session changed jobs. Called from the ledger's thread."""
         with contextlib.suppress(PortalError):
             self._portal.post(self.dispatcher.news, keys)
+            if self._settings.verify == "status":
+                self._portal.post(self._look_again, keys)
+
+    def _look_again(self, keys: Sequence[str]) -> None:
+        self._look(self.verifier.look(keys))
 
     def _stop_looking(self) -> None:
         for task in self._looking:

@@ -6,7 +6,6 @@ import asyncio
 import atexit
 import contextlib
 import importlib.util
-import logging
 import os
 import threading
 import uuid
@@ -34,6 +33,7 @@ from aijupyter.errors import (
 )
 from aijupyter.jobs.book import JobBook
 from aijupyter.jobs.job import Job
+from aijupyter.logs import logger
 from aijupyter.media import MediaSource, digest, dump_recording, is_url, open_local, shown_url, without_token
 from aijupyter.models import UNDER_WAY, JobRecord, JobState, Recording, now
 from aijupyter.portal import Portal
@@ -44,6 +44,8 @@ from aijupyter.session.desk import SessionDesk
 from aijupyter.session.exploring import Exploring
 from aijupyter.session.gateway import GatewayStatus
 from aijupyter.session.keeping import Keeping
+from aijupyter.session.measures import Measure, measure
+from aijupyter.session.measuring import Measuring
 from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
 from aijupyter.session.recordings import Recordings
 from aijupyter.session.rows import opened
@@ -52,7 +54,7 @@ from aijupyter.session.verbs import Question
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 T = TypeVar("T")
 
@@ -81,7 +83,7 @@ class SessionStatus:
     models: str
 
 
-class Session(Batches, Recordings, Keeping, Exploring, Checking):
+class Session(Batches, Recordings, Keeping, Exploring, Checking, Measuring):
     """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -229,6 +231,8 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking):
         job = self._book.add(Job(written, self._desk, keep=keep))
         parts.dispatcher.attend(job)
         parts.begin(written, prepared.url)
+        about = {"event": "job.asked", "job": written.key, "operation": written.operation, "session": parts.owner.id}
+        log.info("job %s is asked: %s %r", written.key, written.operation, written.recording, extra=about)
         return job
 
     async def _attach(self, record: JobRecord, keep: bool) -> Job[Any]:
@@ -247,6 +251,14 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking):
 
     def _forgotten(self, record: JobRecord) -> None:
         self._portal.post(self._desk.open_parts().dispatcher.forgotten, record.key)
+
+    def _measures(self) -> list[Measure]:
+        parts = self._desk.open_parts()
+
+        async def read() -> list[Measure]:
+            return measure(parts)
+
+        return self._call(read)
 
     def _open_other(self, place: Path, *, new: bool) -> Ledger:
         return other_ledger(place, new=new)
@@ -276,8 +288,14 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking):
         atexit.register(self.close)
         self._undo.append(lambda: atexit.unregister(self.close))
         self._desk.parts = parts
+        about = {"event": "session.opened", "session": parts.owner.id, "server": server.name}
+        about |= {"ledger": shown_place(self.settings.ledger), "delivery": self.settings.delivery}
+        log.info("a session with %s is open", server.name, extra=about)
 
     def _stop(self) -> None:
+        if self._desk.parts is not None:
+            about = {"event": "session.closed", "session": self._desk.parts.owner.id}
+            log.info("the session with %s is closed", self._desk.parts.server.name, extra=about)
         self._desk.parts = None
         if os.getpid() != self._pid:  # a forked copy must not undo what its parent uses
             self._undo.clear()
@@ -286,7 +304,7 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking):
             try:
                 undo()
             except Exception:
-                log.exception("a part of the session could not be stopped")
+                log.exception("a part of the session could not be stopped", extra={"event": "bug"})
 
     def _find_server(self) -> Server:
         settings = self.settings

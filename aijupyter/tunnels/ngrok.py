@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
 import secrets
 import threading
@@ -44,13 +43,7 @@ class NgrokTunnel:
 
     async def open(self, local_url: str) -> str:
         await self.close()
-        agents = logging.getLogger("pyngrok.process.ngrok")
-        agents.addFilter(self._redact)
-        try:
-            self._endpoint = await self._opened(local_url)
-        except BaseException:
-            agents.removeFilter(self._redact)
-            raise
+        self._endpoint = await self._opened(local_url)
         return self._endpoint.url
 
     async def dropped(self) -> str:
@@ -74,8 +67,6 @@ class NgrokTunnel:
             await asyncio.shield(asyncio.to_thread(close_endpoint, endpoint))
         except RuntimeError:  # no threads any more: the interpreter is ending
             close_endpoint(endpoint)
-        finally:
-            logging.getLogger("pyngrok.process.ngrok").removeFilter(self._redact)
 
     async def _opened(self, local_url: str) -> Endpoint:
         """Open it in a worker thread. Where the wait is cancelled, the thread is told, waited for, and undone."""
@@ -107,11 +98,6 @@ class NgrokTunnel:
         from aijupyter.tunnels.ngrok_agent import Patience  # noqa: PLC0415  # only those who use ngrok pay for pyngrok
 
         return self._patience or Patience()
-
-    def _redact(self, record: logging.LogRecord) -> bool:
-        """The agent repeats a token that it refuses."""
-        record.msg, record.args = record.getMessage().replace(self._token.reveal(), "***"), ()
-        return True
 
 
 def read_domain(text: str) -> str:

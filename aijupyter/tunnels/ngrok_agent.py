@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import logging
 import os
 import threading
 import weakref
@@ -22,12 +21,13 @@ from pyngrok import conf, exception, ngrok, process
 
 from aijupyter.config import Secret
 from aijupyter.errors import TunnelError
+from aijupyter.logs import hush
 from aijupyter.tunnels import ngrok_errors
 from aijupyter.tunnels.ngrok_fetch import fetch_agent
 from aijupyter.tunnels.ngrok_start import end_agent, start_agent
 
 # Without any handler the agent's complaints would be printed, into whatever cell runs just then.
-logging.getLogger("pyngrok").addHandler(logging.NullHandler())
+hush("pyngrok", "pyngrok.agent", "pyngrok.installer", "pyngrok.ngrok", "pyngrok.process", "pyngrok.process.ngrok")
 
 LOCAL_APIS = ("http://127.0.0.1:4040", "http://127.0.0.1:4041")
 """Where an agent's local API answers unless it is told otherwise; the next port where that one is taken."""

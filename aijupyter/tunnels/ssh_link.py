@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from aijupyter.errors import ConfigurationError, TunnelError, TunnelRefusedError, TunnelTimeoutError, printable
+from aijupyter.logs import hush
 
 if TYPE_CHECKING:
     from aijupyter.tunnels.ssh import SshLogin
 
 # Without any handler its warnings would be printed, into whatever cell runs just then.
-logging.getLogger("asyncssh").addHandler(logging.NullHandler())
+hush("asyncssh", "asyncssh.sftp")
 
 SSH_PORT = 22
 FORWARD_SECONDS = 10.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,10 +13,11 @@ import traitlets
 
 from aijupyter.errors import AIJupyterError
 from aijupyter.jobs import Job
+from aijupyter.logs import logger
 from aijupyter.models import JobState
 from aijupyter.views.html import CARD, tag
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 TONES = {
     JobState.WRITTEN: "none",

@@ -7,7 +7,6 @@ and an address may hold what is secret.
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -18,6 +17,7 @@ import ipywidgets
 import traitlets
 
 from aijupyter.errors import AIJupyterError
+from aijupyter.logs import logger
 from aijupyter.models import now
 from aijupyter.session.fields import fields_of
 from aijupyter.session.panel import Panel
@@ -27,7 +27,7 @@ from aijupyter.views.card import Message, Pace, told_error
 from aijupyter.views.forms import Bundle, bundle, static
 from aijupyter.views.html import CARD, QUIET, Markup, join, tag
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 TOLD_SECONDS = 0.02
 """Several changes at once are told as one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -12,12 +11,13 @@ import anywidget
 import traitlets
 
 from aijupyter.errors import AIJupyterError
+from aijupyter.logs import logger
 from aijupyter.results.transcript import Transcript
 from aijupyter.views.audio import Audio
 from aijupyter.views.forms import static
 from aijupyter.views.payload import payload, people
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 MODULES = (
     "common.js",

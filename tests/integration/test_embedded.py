@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -25,6 +26,9 @@ import pytest
 from aijupyter.embedded import EmbeddedService, acquire, release
 from aijupyter.errors import LocalExtraMissingError, ServiceError
 from aijupyter.models import AnalysisTask
+from aijupyter.service.app import Service
+from aijupyter.service.options import Credentials, ServiceOptions
+from aijupyter.service.tokens import Tokens
 
 HERE = Path(__file__).parent
 QUICK = "test_embedded:QuickEngine"
@@ -310,6 +314,55 @@ def test_secrets_are_neither_on_the_command_line_nor_in_the_environment() -> Non
         shown = [Path(f"/proc/{service.pid}/{name}").read_bytes().decode() for name in ("cmdline", "environ")]
         for secret in (service.client_id, service.client_secret, service.jwt):
             assert not [text for text in (*shown, repr(service), repr(vars(service)["_child"])) if secret in text]
+
+
+@PROC
+def test_the_service_does_not_get_the_accounts_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine is somebody else's code, and a process's environment is easy to read."""
+    for name in ("RC_APP_CLIENT_SECRET", "RC_USER_JWT", "NGROK_AUTHTOKEN", "AIJUPYTER_LEDGER"):
+        monkeypatch.setenv(name, f"the-account's-{name}")
+    with started() as (service, _):
+        environ = Path(f"/proc/{service.pid}/environ").read_text()
+        assert "PATH=" in environ
+        assert "the-account's" not in environ
+
+
+@PROC
+def test_it_listens_on_this_machine_alone() -> None:
+    """No other machine can reach its port, and nothing else of it listens."""
+    with started() as (service, _):
+        port = int(service.url.rpartition(":")[2])
+        sockets = {str(file.readlink()) for file in Path(f"/proc/{service.pid}/fd").iterdir() if file.is_symlink()}
+        listening = set()
+        for table in ("tcp", "tcp6"):
+            for line in Path(f"/proc/{service.pid}/net/{table}").read_text().splitlines()[1:]:
+                (
+                    _,
+                    local,
+                    _,
+                    state,
+                    *_,
+                ) = fields = line.split()
+                if state == "0A" and f"socket:[{fields[9]}]" in sockets:
+                    listening.add(local)
+        assert listening == {f"0100007F:{port:04X}"}
+
+
+def test_every_path_wants_the_token() -> None:
+    """All that the service answers, but the token call itself, which wants the credentials."""
+    options = ServiceOptions(scratch=Path())
+    application = Service(Tokens(Credentials("i", "s", "j"), 60), cast("Any", None), options).application()
+    routes = [(route.method, route.resource.canonical) for route in application.router.routes() if route.resource]
+    assert len(routes) > 8
+    with started() as (service, _):
+        for method, path in routes:
+            for header in ({}, {"Authorization": "Bearer guessed"}):
+                url = service.url + re.sub(r"{\w+}", "x", path)
+                data = b"{}" if method in {"POST", "*"} else None
+                with pytest.raises(HTTPError) as refusal:
+                    urlopen(Request(url, data, header, method="POST" if method == "*" else method), timeout=10)
+                assert refusal.value.code == 401, path
+                refusal.value.close()
 
 
 def test_an_unknown_engine_is_a_clear_error() -> None:

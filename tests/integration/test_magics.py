@@ -225,7 +225,7 @@ def test_help_and_the_tab_key(notebook: Kernel) -> None:
     for jedi in (True, False):
         notebook.run(f"%config IPCompleter.use_jedi = {jedi}")
         assert notebook.complete("%aijupyter ")[:2] == ["transcribe", "analyze"]
-        assert notebook.complete("x = 1\n%aij sta") == ["start", "status"]
+        assert notebook.complete("x = 1\n%aij sta") == ["start", "status", "stats"]
         assert notebook.complete("%aijupyter analyze --insights Key") == ["KeyPhrases"]
         assert notebook.complete("%aijupyter transcribe my") == ['"my call.wav"']
         assert notebook.complete("%%aijupyter transcribe as calls\nmy") == ["my call.wav"]

@@ -35,9 +35,10 @@ LAYERS = [  # each may import those below it, and its own
     {"session"},
     {"jobs", "results", "explore", "embedded"},
     {"api", "receiver", "tunnels", "ledger", "service"},
-    {"protocols", "portal", "media", "options", "config", "nesting", "palette", "watching"},
+    {"protocols", "portal", "media", "options", "config", "logs", "nesting", "palette", "watching"},
     {"models"},
     {"envelope"},
+    {"secret"},
     {"errors"},
 ]
 SIBLINGS = {"api", "receiver", "tunnels", "ledger", "service"}

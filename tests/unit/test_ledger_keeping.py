@@ -14,6 +14,7 @@ from aijupyter.ledger import deliveries
 from aijupyter.ledger.sqlite import SQLiteLedger
 from aijupyter.models import JobState, JobSummary, Operation, Owner, Selection, Verdict
 from aijupyter.protocols import Ledger
+from aijupyter.receiver.app import PLAUSIBLE
 
 pytest_plugins = ("ledger_fixtures",)
 
@@ -146,15 +147,37 @@ async def test_copies(ledger: Ledger, tmp_path: Path, back: bool) -> None:
     for key in ("k-0", "k-1", "k-2"):
         original = await source.find(key)
         assert original is not None
-        assert await target.find(key) == replace(original, owner=None)
+        copied = await target.find(key)
+        assert copied is not None
+        assert copied == replace(original, owner=None, path=copied.path)
+        assert copied.path.startswith("spent:")
         assert await target.answer(key) == await source.answer(key)
         assert list(await target.history(key)) == list(await source.history(key))
     assert len(await target.jobs(Selection())) == 4
     for key in ("k-0", "k-1", "k-2", "k-9"):
         assert await target.expects(f"path-of-{key}")
-    assert (await target.accept(delivery("k-1"))).verdict is Verdict.REPEATED
+    assert (await target.accept(delivery("k-1"))).verdict is Verdict.STRAYED
     assert (await target.accept(delivery("k-9"))).verdict is Verdict.ANSWERED
     await file.close()
+
+
+async def test_a_copy_takes_no_delivery_path_along_that_has_served(ledger: Ledger, tmp_path: Path) -> None:
+    """The path stays known, and a delivery on it finds its job by the jobId; what takes its place can be no path."""
+    file, again = SQLiteLedger(tmp_path / "copy.db"), SQLiteLedger(tmp_path / "again.db")
+    await file.open()
+    await again.open()
+    await ledger.add(record(job_id="p-1"))
+    await ledger.accept(delivery(jobId="p-1"))
+    await ledger.copy_to(file)
+    await file.copy_to(again)
+    for copy in (file, again):
+        copied = await copy.find("k-1")
+        assert copied is not None
+        assert not PLAUSIBLE.fullmatch(copied.path)
+    assert (await file.accept(delivery(jobId="p-1"))).verdict is Verdict.REPEATED
+    await file.close()
+    await again.close()
+    assert all(b"path-of-k-1" not in (tmp_path / name).read_bytes() for name in ("copy.db", "again.db"))
 
 
 async def test_no_job_can_be_sent_from_a_copy(ledger: Ledger, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ _ROUTINE = (keyring.NOT_INSTALLED, keyring.NO_BACKEND)
 class Found:
     """A value as it was written, the place where, and its name there."""
 
-    value: Any
+    value: Any = field(repr=False)
     place: str
     name: str = ""
 
@@ -82,13 +82,13 @@ class Search:
             for name, token in self._ask(NGROK, ngrok.read, ["ngrok_token"]).items():
                 self.found["ngrok_token"] = Found(token, NGROK, name)
 
-    def foreign_server(self) -> str | None:
-        """The file that names a server for credentials which are not from that file, if one does."""
-        server = self.found.get("server_url")
-        if server is None or server.place in OWN:
+    def foreign(self, name: str) -> str | None:
+        """The file that gives this setting beside credentials which are not from that file, if one does."""
+        given = self.found.get(name)
+        if given is None or given.place in OWN:
             return None
-        places = {self.found[name].place for name in CREDENTIALS if name in self.found}
-        return None if places <= {server.place} else server.place
+        places = {self.found[one].place for one in CREDENTIALS if one in self.found}
+        return None if places <= {given.place} else given.place
 
     def _stores(self, seconds: float) -> list[tuple[str, Read]]:
         stores: list[tuple[str, Read]] = []

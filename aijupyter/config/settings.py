@@ -94,7 +94,7 @@ class Settings:
             search.ask_for_ngrok(seconds=settings.keyring_seconds)
             settings = cls._of(search)
         _check_credentials(settings)
-        _check_server(settings, search.foreign_server())
+        _check_server(settings, search)
         return settings
 
     @classmethod
@@ -127,18 +127,20 @@ def _may_use_ngrok(settings: Settings) -> bool:
     return wanted and not settings.uses_embedded and settings.public_url is None and settings.ngrok_token is None
 
 
-def _check_server(settings: Settings, foreign: str | None) -> None:
+def _check_server(settings: Settings, search: Search) -> None:
     """The credentials go to the server, so a folder's .env must not send somebody else's elsewhere, nor to localhost,
-    where on a shared machine anybody may listen.
+    where on a shared machine anybody may listen. Nor may it have the answers brought to where its author wants them.
     """
     if settings.uses_embedded:
         return
     check_private(settings.server_url)
-    if foreign is not None:
-        raise ConfigurationError(
-            f"{foreign} names a server for credentials that are not from {foreign}.",
-            "Give both in one place, or server_url as an argument of connect().",
-        )
+    for name, what in _DESTINATIONS.items():
+        foreign = search.foreign(name)
+        if foreign is not None:
+            raise ConfigurationError(
+                f"{foreign} names {what} for credentials that are not from {foreign}.",
+                f"Give both in one place, or {name} in the environment or as an argument of connect().",
+            )
 
 
 def _check_credentials(settings: Settings) -> None:
@@ -167,5 +169,13 @@ def check_private(server_url: str) -> None:
             f"server_url is {server_url!r}: the credentials would travel in the clear.", "Use https://."
         )
 
+
+_DESTINATIONS = {
+    "server_url": "a server",
+    "public_url": "a public URL",
+    "ssh": "an SSH host",
+    "ngrok_token": "ngrok's token",
+}
+"""Where credentials, recordings and answers go."""
 
 _FIELDS = {f.name for f in fields(Settings)} - {"sources", "skipped"}

@@ -145,11 +145,15 @@ class Gateway:
             self._way, self._url = way, url
             self._problems.pop(way.name, None)
             self._up.set()
+            log.info(
+                "the way in is open: %s, for %s", way.words, way.why, extra={"event": "way.opened", "way": way.name}
+            )
             return None
         self._problems[way.name] = error
         if isinstance(error, _LASTING):
             self._spoiled.add(way.name)
-        log.warning("no way in %s: %s", way.words, error.problem)
+        about = {"event": "way.failed", "way": way.name, "error": type(error).__name__}
+        log.warning("no way in %s: %s", way.words, error.problem, extra=about)
         return error
 
     async def _keep(self) -> None:
@@ -157,7 +161,8 @@ class Gateway:
             tunnel = self._way.tunnel
             if tunnel is not None:
                 why = await tunnel.dropped()
-                log.warning("the way in %s dropped: %s", self._way.words, why)
+                about = {"event": "way.dropped", "way": self._way.name}
+                log.warning("the way in %s dropped: %s", self._way.words, why, extra=about)
                 self._drops += 1
                 self._problems[self._way.name] = TunnelError(f"The way in {self._way.words} dropped: {why}.")
                 self._up.clear()
@@ -174,7 +179,6 @@ class Gateway:
         for tries in itertools.count():
             await _close(way)
             if await self._try(way) is None:
-                log.info("the way in %s is open again", way.words)
                 return
             if stand_in.tunnel is None and time.monotonic() - since >= self._grace:
                 await self._try(stand_in)
@@ -190,7 +194,6 @@ class Gateway:
             await asyncio.sleep(self._retries[min(tries, len(self._retries) - 1)])
             for way in better:
                 if await self._try(way) is None:
-                    log.info("the way in %s is open now", way.words)
                     return True
         raise AssertionError  # for the type checker: the count has no end
 

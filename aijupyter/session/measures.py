@@ -54,7 +54,7 @@ def measure(parts: Parts) -> list[Measure]:
     """Every number of an open session. In its loop, where nothing changes meanwhile."""
     rows: list[Callable[[Parts], Iterable[Measure]]] = [
         _of_session, _of_deliveries, _of_receiver, _of_submissions, _of_answers, _of_polls, _of_verification, _of_api,
-        _of_budget,
+        _of_budget, _of_way_in,
     ]  # fmt: skip
     return [row for rows_of in rows for row in rows_of(parts)]
 
@@ -113,6 +113,12 @@ def _of_budget(parts: Parts) -> Iterator[Measure]:
         yield Measure(group, "penalty", status.penalty_seconds, "seconds")
         yield Measure(group, "in flight", status.in_flight, "count")
         yield Measure(group, "waiting", status.waiting, "count")
+
+
+def _of_way_in(parts: Parts) -> Iterator[Measure]:
+    way = parts.gateway.status
+    yield Measure(f"way in {way.name}", "up", way.up, "")
+    yield Measure(f"way in {way.name}", "drops", way.drops, "count")
 
 
 def _counts(group: str, counts: Mapping[str, int], names: Iterable[str]) -> Iterator[Measure]:

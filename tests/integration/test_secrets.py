@@ -260,10 +260,27 @@ def test_widgets_hold_no_secret(shell: tuple[Kernel, ProviderDouble]) -> None:
     assert secrets_in(cell.out, running, double) == []
 
 
-def test_an_env_file_may_not_name_another_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials that are not from the file would go where its author likes."""
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("RC_SERVER_URL=https://elsewhere.example", "names a server"),
+        ("AIJUPYTER_PUBLIC_URL=https://elsewhere.example", "names a public URL"),
+        ("AIJUPYTER_SSH=me@elsewhere.example", "names an SSH host"),
+        ("NGROK_AUTHTOKEN=theirs-and-not-mine", "names ngrok's token"),
+    ],
+)
+def test_an_env_file_may_not_say_where_things_go(
+    line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials that are not from the file, or the answers to them, would go where its author likes."""
+    (tmp_path / ".env").write_text(f"{line}\n", encoding="utf-8")
+    assert Settings.load(embedded=True).embedded
     for name in ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT"):
         monkeypatch.setenv(name, "mine-and-only-mine")
-    (tmp_path / ".env").write_text("RC_SERVER_URL=https://elsewhere.example\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"\.env names a server"):
+    with pytest.raises(ConfigurationError, match=said):
         Settings.load()
+    for name in ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT"):
+        monkeypatch.delenv(name)
+        with (tmp_path / ".env").open("a", encoding="utf-8") as file:
+            file.write(f"{name}=theirs\n")
+    assert Settings.load().has_credentials

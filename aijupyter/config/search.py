@@ -25,7 +25,7 @@ from aijupyter.logs import logger
 
 log = logger(__name__)
 
-OWN = (ARGUMENT, ENVIRONMENT, KEYRING, COLAB)
+OWN = (ARGUMENT, ENVIRONMENT, KEYRING, COLAB, NGROK)
 """Places that nobody but the person writes to. A file .env may have come with its folder."""
 
 Read = Callable[[list[str]], dict[str, str]]

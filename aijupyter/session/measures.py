@@ -117,7 +117,7 @@ def _of_budget(parts: Parts) -> Iterator[Measure]:
 
 def _of_way_in(parts: Parts) -> Iterator[Measure]:
     way = parts.gateway.status
-    yield Measure(f"way in {way.name}", "up", way.up, "")
+    yield Measure(f"way in {way.name}", "up", way.up, "count")
     yield Measure(f"way in {way.name}", "drops", way.drops, "count")
 
 

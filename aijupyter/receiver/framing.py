@@ -53,7 +53,7 @@ class Framing:
     def feed(self, data: bytes) -> bytes:
         """What can be handed on now: nothing before the head is whole. Raises MalformedError."""
         if self.headed:
-            self._follow(data)
+            self._follow(data, 0)
             return data
         data = self._head + data
         end = data.find(b"\r\n\r\n", max(0, len(self._head) - 3))
@@ -65,7 +65,7 @@ class Framing:
         self._read_head(data[:end])
         self._head = b""
         self.headed = True
-        self._follow(data[end + 4 :])
+        self._follow(data, end + 4)
         return data
 
     def _read_head(self, head: bytes) -> None:
@@ -86,11 +86,11 @@ class Framing:
                 raise MalformedError
             self._left = int(found[1])
 
-    def _follow(self, data: bytes) -> None:
+    def _follow(self, data: bytes, place: int) -> None:
         if self._chunks is not None:
-            self.complete = self._chunks.feed(data)
+            self.complete = self._chunks.feed(data, place)
             return
-        self._left -= len(data)
+        self._left -= len(data) - place
         if self._left < 0:
             raise MalformedError
         self.complete = self._left == 0
@@ -109,9 +109,8 @@ class _Chunks:
         self._last = False
         self._complete = False
 
-    def feed(self, data: bytes) -> bool:
-        """Whether the last chunk has come. Raises MalformedError."""
-        place = 0
+    def feed(self, data: bytes, place: int) -> bool:
+        """Whether the last chunk has come, with the data from `place` on. Raises MalformedError."""
         while place < len(data):
             if self._complete:
                 raise MalformedError

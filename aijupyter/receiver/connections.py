@@ -132,7 +132,7 @@ class Connection(web.RequestHandler):
 
     def give_up(self) -> None:
         """Its time is over."""
-        if self._framing.begun and not self._framing.complete:
+        if self._framing.begun and not self._framing.headed:
             self._gate.counting.refused(Reason.TOO_SLOW)
         self.force_close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 
-MOST_CONNECTIONS = 512
+MOST_CONNECTIONS = 1000
 
 
 def affordable_connections() -> int:
@@ -43,9 +43,11 @@ class Limits:
     """So much of a body that nobody wants is thrown away, so that its sender reads the answer; then it is cut off."""
 
     beat_seconds: float = 0.01
-    refusals_a_beat: int = 3
-    refusals_waiting: int = 300
-    """Strangers are refused at the beat, so many at each. Beyond those waiting they are cut off without a word."""
+    refusals_a_beat: int = 5
+    refusals_waiting: int = MOST_CONNECTIONS
+    """Strangers are refused at the beat, so many at each. Those who wait cannot ask again meanwhile; whoever cannot
+    even wait is cut off without a word.
+    """
 
     accepted_at_once: int = 16
     """New connections that are taken before those that are open have their turn again."""

@@ -146,15 +146,14 @@ class Reception:
             raise RefusedError(Reason.UNKNOWN_PATH) from None
 
     async def _refuse(self, connection: Connection, refused: RefusedError) -> Answer:
-        """Say a status. A stranger waits for a turn, and what more he sends is not heard."""
+        """Say a status, to a stranger when his turn has come. A body that was not read ends the connection."""
         log.debug("refused a request: %s", refused.reason)
         self._counting.refused(refused.reason)
-        stranger = not connection.known
-        if stranger and not await self._beat.turn():
+        if not connection.known and not await self._beat.turn():
             self._counting.refused(Reason.CONNECTIONS)
             connection.cut()
-        closes = connection.ending or (stranger and not connection.body_came)
-        return Answer(refused.status, allow=refused.allow, close=closes)
+        unread = connection.content is None or not connection.content.is_eof()
+        return Answer(refused.status, allow=refused.allow, close=connection.ending or unread)
 
 
 def _let_continue(request: web.BaseRequest) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
 
 from aijupyter.receiver.answers import Answer, head
 from aijupyter.receiver.counting import Counting
@@ -31,7 +33,8 @@ class Connection(web.RequestHandler):
     """One connection. aiohttp's reader is handed whole heads of well-formed requests, one request at a time."""
 
     __slots__ = (
-        "_busy", "_deaf", "_framing", "_gate", "_known", "_limits", "_lingered", "content", "deadline", "headed_at",
+        "_busy", "_deaf", "_framing", "_gate", "_known", "_limits", "_lingered", "_lingering",
+        "content", "deadline", "headed_at",
     )  # fmt: skip
 
     def __init__(self, gate: Gate, limits: Limits, **options: Any) -> None:
@@ -45,6 +48,7 @@ class Connection(web.RequestHandler):
         """It is on a path of ours."""
         self._deaf = False
         self._lingered = 0
+        self._lingering: asyncio.Future[None] | None = None
         self.content: StreamReader | None = None
         """The body that is being read."""
         self.headed_at = 0.0
@@ -56,11 +60,6 @@ class Connection(web.RequestHandler):
     def known(self) -> bool:
         """Whether the request under way is on a path of ours."""
         return self._known
-
-    @property
-    def body_came(self) -> bool:
-        """Whether the whole request is here."""
-        return self._framing.complete
 
     @property
     def ending(self) -> bool:
@@ -83,6 +82,9 @@ class Connection(web.RequestHandler):
     def _take(self, data: bytes) -> None:
         """Hand on what is well-formed."""
         framing = self._framing
+        if self._lingering is not None:
+            self._throw_away(data)
+            return
         if framing.complete:
             if self._busy:  # a request behind the one that is not answered yet
                 self._deaf = True
@@ -96,17 +98,13 @@ class Connection(web.RequestHandler):
             return
         if not headed:
             self._head_came(begun)
-        elif not self._busy:
-            self._lingered += len(data)
-        if self._lingered > self._limits.linger_bytes:
-            self.cut()
-        elif data:
+        if data:
             super().data_received(data)
 
     def _head_came(self, begun: bool) -> None:
         now = self._loop.time()
         if self._framing.headed:
-            self._busy, self._known, self._lingered = True, False, 0
+            self._busy, self._known = True, False
             self.headed_at, self.deadline = now, NEVER
         elif not begun:
             self.deadline = now + self._limits.head_seconds
@@ -149,17 +147,64 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send an answer; from then on the connection is idle."""
         try:
-            return await super().finish_response(request, resp, start_time)
+            answered = await super().finish_response(request, resp, start_time)
         finally:
             self._busy, self.content = False, None
-            seconds = self._limits.idle_seconds if self._framing.complete else self._limits.linger_seconds
-            self.deadline = self._loop.time() + seconds
+            self.deadline = self._loop.time() + self._limits.idle_seconds
             self._gate.rest(self, known=self._known)
+        if not self._framing.complete and not self._deaf and self.transport is not None:
+            await self._linger(self.transport)
+        return answered
+
+    async def _linger(self, transport: asyncio.Transport) -> None:
+        """Throw away, for a moment, what comes of a body that nobody wants, so that its sender reads the answer."""
+        self._lingering = self._loop.create_future()
+        transport.resume_reading()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.linger_seconds):
+                await self._lingering
+
+    def _throw_away(self, data: bytes) -> None:
+        self._lingered += len(data)
+        with suppress(MalformedError):
+            self._framing.feed(data)
+            if not self._framing.complete and self._lingered <= self._limits.linger_bytes:
+                return
+        self._deaf = True
+        self._stop_lingering()
+
+    def _stop_lingering(self) -> None:
+        if self._lingering is not None and not self._lingering.done():
+            self._lingering.set_result(None)
+
+    def close(self) -> None:
+        """Take nothing more, and end when what is under way has been answered."""
+        super().close()
+        self._stop_lingering()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Nobody is there any more."""
+        super().connection_lost(exc)
+        self._stop_lingering()
 
     def handle_error(self, *_: Any, **__: Any) -> web.StreamResponse:
         """What aiohttp itself refuses is answered like all that is malformed."""
         self._gate.counting.refused(Reason.MALFORMED)
-        return Answer(HTTPStatus.BAD_REQUEST, close=True)
+        return _Late(self._gate.beat)
+
+
+class _Late(Answer):
+    """A refusal that waits for its turn."""
+
+    def __init__(self, beat: Beat) -> None:
+        super().__init__(HTTPStatus.BAD_REQUEST, close=True)
+        self._beat = beat
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Wait, and send it."""
+        if not await self._beat.turn():
+            raise ConnectionResetError
+        return await super().prepare(request)
 
 
 class Gate(web.Server):

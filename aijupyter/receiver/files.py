@@ -93,9 +93,23 @@ class FileAnswer(web.StreamResponse):
         try:
             self._loan.check(self._file)
             async with asyncio.timeout(SENT_SECONDS):
-                transport = open_transport(request)
-                sent = await asyncio.get_running_loop().sendfile(transport, self._file, place, count)
+                sent = await self._send_file(request, place, count)
         except (ChangedFileError, TimeoutError, RuntimeError):
             raise ConnectionResetError from None
         if sent < count:
             raise ConnectionResetError
+
+    async def _send_file(self, request: web.BaseRequest, place: int, count: int) -> int:
+        """How many bytes of it have left."""
+        transport, loop = open_transport(request), asyncio.get_running_loop()
+        try:
+            return await loop.sendfile(transport, self._file, place, count)
+        except NotImplementedError:  # uvloop's loop cannot
+            chunk = await asyncio.to_thread(self._read, place, count)
+            transport.write(chunk)
+            await request.writer.drain()
+            return len(chunk)
+
+    def _read(self, place: int, count: int) -> bytes:
+        self._file.seek(place)
+        return self._file.read(count)

@@ -87,7 +87,7 @@ class Receiver:
             request_factory=partial(web.BaseRequest, loop=loop),
             access_log=None,
             logger=_silent,
-            lingering_time=self._limits.linger_seconds,
+            lingering_time=0.0,
             max_line_size=self._limits.head_bytes,
             max_field_size=self._limits.head_bytes,
         )

@@ -18,6 +18,15 @@ from aijupyter.errors import Fault
 
 LONGEST_JOB_ID = 200
 
+DEEPEST = 100
+"""So many arrays and objects may lie in one another. The contract's go to about ten; a reader's stack has an end."""
+
+COUNTED_BYTES = 4096
+"""Brackets are counted first in bodies up to this size; longer ones have many."""
+
+NOT_JSON = "not JSON"
+TOO_DEEP = "too deep"
+
 
 class Outcome(StrEnum):
     """What an envelope says of its job. `OTHER` is a status that we do not know: kept, and never an end."""
@@ -85,6 +94,8 @@ _NOT_PLAIN = (msgspec.DecodeError, UnicodeError, RecursionError)
 def parse_envelope(body: bytes | str) -> Envelope:
     """Read an envelope from JSON. Raises MalformedEnvelopeError."""
     body = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    if _is_too_deep(body):
+        raise MalformedEnvelopeError(TOO_DEEP)
     try:
         str(body, "utf-8")  # what is looked through only is not checked for this
         head = _read_head(body)
@@ -109,6 +120,33 @@ def _envelope(status: Any, fields: dict[str, Any], has_response: bool, held: dic
     return Envelope(outcome, read_job_id(fields), _time(fields, "expirationTime"), held)
 
 
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_REST = bytes(set(range(256)) - set(b'[]{}"'))
+_TEXT = re.compile(rb'"[^"]*"?')
+
+
+def _is_too_deep(body: bytes) -> bool:
+    """Whether arrays and objects lie deeper in one another than DEEPEST, without reading them.
+
+    A megabyte is passed over in about a millisecond: all but quotes and brackets is left out, then the texts, and then,
+    level by level from the innermost, what opens and closes. What does not close is left to the reader.
+    """
+    if len(body) < COUNTED_BYTES and body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return False
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    rest = body.translate(_BRACKETS, _REST)
+    if 2 * rest.count(b'""') != rest.count(b'"'):  # there are brackets in texts
+        rest = _TEXT.sub(b"", rest.replace(b'""', b""))
+    rest = rest.translate(None, b'"')
+    for _ in range(DEEPEST):
+        length = len(rest)
+        rest = rest.replace(b"[]", b"")
+        if len(rest) == length:
+            return length > 0 and rest.count(b"[") > DEEPEST
+    return bool(rest)
+
+
 def _read_all(body: bytes) -> dict[str, Any]:
     try:
         try:
@@ -116,7 +154,7 @@ def _read_all(body: bytes) -> dict[str, Any]:
         except _NOT_PLAIN:
             raw = json.loads(body, parse_int=_whole)
     except (ValueError, RecursionError):
-        raise MalformedEnvelopeError("not JSON") from None
+        raise MalformedEnvelopeError(NOT_JSON) from None
     if not isinstance(raw, dict):
         raise MalformedEnvelopeError("not a JSON object")
     return raw

@@ -165,9 +165,9 @@ def _open_file(path: Path, name: str, encoding: str | None, *, temporary: bool =
     return Recording(name, found[1], found[0], path=path.absolute(), temporary=temporary, stamp=seen)
 
 
-def stamp(path: Path) -> tuple[int, ...]:
-    """What changes when a file is replaced or written to. Raises OSError."""
-    facts = path.stat()
+def stamp(path: Path | int) -> tuple[int, ...]:
+    """What changes when a file, by its path or its descriptor, is replaced or written to. Raises OSError."""
+    facts = os.stat(path)  # noqa: PTH116  # a descriptor has no Path
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 

@@ -13,8 +13,7 @@ from aijupyter.config import Settings
 from aijupyter.errors import ConfigurationError
 from aijupyter.models import Delivery, Verdict
 from aijupyter.protocols import Ledger
-from aijupyter.receiver.server import Receiver
-from aijupyter.session.parts import make_ledger, shown_place
+from aijupyter.session.parts import make_ledger, make_receiver, shown_place
 
 
 class LedgerInbox:
@@ -61,7 +60,7 @@ async def _receive(settings: Settings, out: TextIO) -> None:
     await ledger.open()
     try:
         inbox = LedgerInbox(ledger, verify=settings.verify == "status")
-        receiver = Receiver(inbox, host=settings.host, port=settings.port, max_body=settings.max_body)
+        receiver = make_receiver(inbox, settings)
         await receiver.start()
         try:
             _say(out, f"Receiving at {receiver.url}, into {shown_place(settings.ledger)}.")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("import_time", "delivery_latency", "deliveries", "frames", "scale", "large_body")
+NAMES = ("import_time", "delivery_latency", "deliveries", "flood", "frames", "scale", "large_body")
 LONGEST_SECONDS = 1800
 
 

@@ -148,5 +148,5 @@ class Ours:
         return {
             "jobs": await self.ledger.count(Selection()),
             "answered": await self.ledger.count(succeeded),
-            "counts": {str(outcome): number for outcome, number in self.receiver.counts.items()},
+            "counts": dict(self.receiver.snapshot().kept),
         }

@@ -8,18 +8,10 @@ from typing import Any
 
 from aijupyter.ledger import journal
 from aijupyter.ledger.database import Database
-from aijupyter.ledger.rows import digest, dump_time, listed, storable, unpack
+from aijupyter.ledger.rows import dump_time, listed, storable, unpack
 from aijupyter.models import JobRecord, JobState, JobSummary, Selection, Stray, Transition
 
 _SUMMARY = "COALESCE(job_id, key), key, operation, recording, state, created, submitted, ended"
-
-
-def expects(db: Database, path: str) -> bool:
-    """Whether the path is or was a job's."""
-    if not storable(path):
-        return False
-    query = "SELECT 1 FROM jobs WHERE path = ? UNION ALL SELECT 1 FROM forgotten WHERE digest = ?"
-    return bool(db.rows(query, (path, digest(path))))
 
 
 def find(db: Database, job_id: str) -> JobRecord | None:

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from aijupyter.errors import CONNECT_AGAIN, LedgerError
-from aijupyter.ledger import deliveries, holding, keeping, listing, naming, owners, steps
+from aijupyter.ledger import deliveries, holding, keeping, listing, lookups, naming, owners, steps
 from aijupyter.ledger.database import Database
 from aijupyter.ledger.groups import run_calls
-from aijupyter.ledger.rows import storable, with_storable_ids
+from aijupyter.ledger.rows import digest, storable, with_storable_ids
 from aijupyter.ledger.worker import Call, Kind, Worker
 from aijupyter.logs import logger
 from aijupyter.models import (
@@ -63,14 +63,19 @@ class SQLLedger:
         self._db = database
         self._worker: Worker | None = None
         self._watchers: list[Callable[[Sequence[str]], object]] = []
-        self._paths: dict[str, JobRecord | None] = {}
-        """Paths that are ours, with the job as it was last seen; None where it has ended or was never seen."""
+        self._paths: dict[bytes, JobRecord | None] = {}
+        """Digests of paths that are ours, with the job as it was last seen; None where it has ended or was never seen.
+
+        How long a digest is looked for says nothing of how much of a guessed path is right.
+        """
+        self._lookups = lookups.Lookups(self._which_are_ours)
         self._closing: asyncio.Task[None] | None = None
         self._ticked = 0.0
         self._scrubbed = -math.inf
 
     async def open(self) -> None:
         await self._closed()
+        self._lookups = lookups.Lookups(self._which_are_ours)
         if self._worker is None:
             self._worker = Worker("aijupyter-ledger", self._run, self._tick)
         try:
@@ -130,21 +135,29 @@ class SQLLedger:
 
     async def expects(self, path: str) -> bool:
         # A path that was ours once is ours for ever, so what was seen once need not be asked again.
-        if path in self._paths and self._worker is not None:
+        if not storable(path):
+            return False
+        known = digest(path)
+        if known in self._paths and self._worker is not None:
             return True
-        ours: bool = await self._do(Kind.READ, listing.expects, path)
+        ours = await self._lookups.expects(path)
         if ours:
-            self._keep_in_mind(path, None)
+            self._keep_in_mind(known, self._paths.get(known))
         return ours
+
+    async def _which_are_ours(self, paths: Sequence[str]) -> Collection[str]:
+        found: Collection[str] = await self._do(Kind.READ, lookups.ours, paths)
+        return found
 
     async def accept(self, delivery: Delivery, *, verify: bool = False) -> Receipt:
         path = delivery.path
         if not storable(path):
             return Receipt(Verdict.UNKNOWN)
         delivery = with_storable_ids(delivery)
-        seen = self._paths.get(path)
+        known = digest(path)
+        seen = self._paths.get(known)
         if seen is not None:  # its end is on its way; what comes after that is looked at closely
-            self._paths[path] = None
+            self._paths[known] = None
         arrival = deliveries.Arrival(delivery, seen, verify)
         call = Call(Kind.MERGED, deliveries.accept, (arrival,), len(delivery.body), deliveries.accept_at_once)
         receipt: Receipt = await self._submit(call)
@@ -268,10 +281,10 @@ class SQLLedger:
             self._db.cut()
 
     def _remember(self, record: JobRecord) -> JobRecord:
-        self._keep_in_mind(record.path, None if record.state.final else record)
+        self._keep_in_mind(digest(record.path), None if record.state.final else record)
         return record
 
-    def _keep_in_mind(self, path: str, seen: JobRecord | None) -> None:
+    def _keep_in_mind(self, path: bytes, seen: JobRecord | None) -> None:
         self._paths[path] = seen
         if len(self._paths) > PATHS_REMEMBERED:
             del self._paths[next(iter(self._paths))]

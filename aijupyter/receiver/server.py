@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,65 +14,119 @@ from aijupyter.errors import ReceiverError
 from aijupyter.protocols import Inbox
 from aijupyter.receiver import turns
 from aijupyter.receiver.app import DELIVERY_PREFIX, MEDIA_PREFIX, Reception
-from aijupyter.receiver.media import MediaShelf
+from aijupyter.receiver.connections import Gate
+from aijupyter.receiver.counting import Counting, ReceiverStatus
+from aijupyter.receiver.limits import Limits
+from aijupyter.receiver.media import MEDIA_SECONDS, MediaShelf
+from aijupyter.receiver.pacing import Beat
+from aijupyter.receiver.probes import Probes
 
 # What aiohttp logs of malformed requests holds their paths, and anybody can send them by the thousand.
 _silent = logging.getLogger(f"{__name__}.requests")
 _silent.addFilter(lambda _: False)
 
 SHUTDOWN_SECONDS = 2.0
-MAX_HEADER_BYTES = 8190
+BACKLOG = 1024
+"""Connections that wait in the system until they are taken; it may allow fewer."""
 
 
 class Receiver:
-    """An HTTP server for deliveries and lent recordings. Lives in the loop that starts it."""
+    """An HTTP server for deliveries and lent recordings. Lives in the loop that starts it.
 
-    def __init__(self, inbox: Inbox, *, host: str, port: int, max_body: int) -> None:
+    Requests are taken at their paths and also below `prefix`, the path of a public URL that a proxy in front did not
+    strip. A lent recording can be fetched for `media_seconds`.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        host: str,
+        port: int,
+        max_body: int,
+        prefix: str = "",
+        media_seconds: float = MEDIA_SECONDS,
+        limits: Limits | None = None,
+    ) -> None:
         self._host = host
         self._port = port
-        self._max_body = max_body
-        self._runner: web.ServerRunner | None = None
-        self.shelf = MediaShelf()
-        self._reception = Reception(inbox, self.shelf)
+        self._limits = limits or Limits()
+        self._server: asyncio.Server | None = None
+        self._gate: Gate | None = None
+        self._counting = Counting()
+        self._beat = Beat(self._limits.beat_seconds, self._limits.refusals_a_beat, self._limits.refusals_waiting)
+        self._probes = Probes()
+        self.shelf = MediaShelf(media_seconds)
+        self._reception = Reception(
+            inbox,
+            self.shelf,
+            self._probes,
+            counting=self._counting,
+            beat=self._beat,
+            limits=self._limits,
+            max_body=max_body,
+            prefix=prefix,
+        )
         self.url = ""
 
-    @property
-    def counts(self) -> Mapping[str | int, int]:
-        """How many deliveries were kept, by Verdict, and how many requests were refused, by status; 0 for the rest."""
-        return self._reception.counts
+    def snapshot(self) -> ReceiverStatus:
+        """What came and what is open, as it is now. From any thread."""
+        gate = self._gate
+        return self._counting.read(connections=len(gate) if gate is not None else 0, lent=len(self.shelf))
 
     async def start(self) -> None:
         """Listen. Port 0 takes a free one; `url` then holds the address. Raises ReceiverError."""
-        if self._runner is not None:
+        if self._server is not None:
             return
         loop = asyncio.get_running_loop()
-        server = web.Server(
+        gate = Gate(
             self._reception.answer,
-            request_factory=partial(web.BaseRequest, loop=loop, client_max_size=self._max_body),
+            limits=self._limits,
+            counting=self._counting,
+            beat=self._beat,
+            request_factory=partial(web.BaseRequest, loop=loop),
             access_log=None,
             logger=_silent,
-            max_line_size=MAX_HEADER_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
+            lingering_time=0.0,
+            max_line_size=self._limits.head_bytes,
+            max_field_size=self._limits.head_bytes,
         )
-        runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
-        await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            server = await loop.create_server(gate, self._host, self._port, backlog=self._limits.accepted_at_once)
         except OSError as error:
-            await runner.cleanup()
             raise _cannot_listen(self._host, self._port, error) from error
-        self._runner = runner
+        for listening in server.sockets:
+            with listening.dup() as same:
+                same.listen(BACKLOG)  # asyncio would take as many at once as may wait
+        self._server, self._gate = server, gate
         turns.quicken()
-        port = runner.addresses[0][1]
+        port = server.sockets[0].getsockname()[1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self.url = f"http://{host}:{port}"
 
     async def stop(self) -> None:
         """Close every connection and the port. Idempotent."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            turns.relax()
-            await runner.cleanup()
+        server, self._server = self._server, None
+        gate, self._gate = self._gate, None
+        if server is None or gate is None:
+            return
+        turns.relax()
+        server.close()
+        gate.end()
+        self._beat.stop()
+        gate.pre_shutdown()
+        await gate.shutdown(SHUTDOWN_SECONDS)
+
+    def open_probe(self) -> str:
+        """The name of a delivery path that echoes, for a minute, what is posted to it: a test of the way from outside.
+
+        `delivery_url` makes a URL of it.
+        """
+        return self._probes.open()
+
+    def close_probe(self, name: str) -> None:
+        """End a probe. Idempotent."""
+        self._probes.close(name)
 
     @staticmethod
     def delivery_url(base: str, path: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from aijupyter.models import Verdict
 
@@ -26,30 +26,6 @@ class Measure(NamedTuple):
     unit: str
 
 
-class Received(Protocol):
-    """What the receiver tells."""
-
-    @property
-    def kept(self) -> Mapping[str, int]:
-        """Deliveries by verdict."""
-
-    @property
-    def refused(self) -> Mapping[str, int]:
-        """Requests by reason."""
-
-    @property
-    def seconds(self) -> Sequence[float]:
-        """How long the last deliveries took."""
-
-    @property
-    def connections(self) -> int:
-        """Open now."""
-
-    @property
-    def lent(self) -> int:
-        """Files that can be fetched now."""
-
-
 def measure(parts: Parts) -> list[Measure]:
     """Every number of an open session. In its loop, where nothing changes meanwhile."""
     rows: list[Callable[[Parts], Iterable[Measure]]] = [
@@ -66,13 +42,13 @@ def _of_session(parts: Parts) -> Iterator[Measure]:
 
 
 def _of_deliveries(parts: Parts) -> Iterator[Measure]:
-    kept = _received(parts.receiver).kept
+    kept = parts.receiver.snapshot().kept
     known = [verdict.value for verdict in Verdict if verdict is not Verdict.UNKNOWN]
     return _counts("deliveries", kept, [*known, *sorted(set(kept).difference(known))])
 
 
 def _of_receiver(parts: Parts) -> Iterator[Measure]:
-    received = _received(parts.receiver)
+    received = parts.receiver.snapshot()
     yield from _counts("refusals", received.refused, sorted(received.refused))
     yield from _spread("receiver", "latency", received.seconds)
     yield Measure("receiver", "connections", received.connections, "count")
@@ -134,21 +110,3 @@ def _spread(group: str, what: str, seconds: Iterable[float]) -> Iterator[Measure
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _received(receiver: Any) -> Received:
-    """The receiver's numbers, also of one that only counts."""
-    if hasattr(receiver, "snapshot"):
-        told: Received = receiver.snapshot()
-        return told
-    return _Counted(receiver.counts)
-
-
-class _Counted:
-    """The numbers of a receiver that only counts: deliveries by verdict, refusals by status."""
-
-    def __init__(self, counts: Mapping[str | int, int]) -> None:
-        self.kept = {str(key): number for key, number in counts.items() if not isinstance(key, int)}
-        self.refused = {str(key): number for key, number in counts.items() if isinstance(key, int)}
-        self.seconds: Sequence[float] = ()
-        self.connections = self.lent = 0

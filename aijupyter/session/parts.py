@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aijupyter.api import operations
 from aijupyter.api.auth import Credentials
@@ -30,7 +31,7 @@ from aijupyter.logs import logger
 from aijupyter.media import shown_url
 from aijupyter.models import UNDER_WAY, Delivery, JobRecord, JobState, Owner, now
 from aijupyter.portal import Portal
-from aijupyter.protocols import LEASE_SECONDS, Ledger
+from aijupyter.protocols import LEASE_SECONDS, Inbox, Ledger
 from aijupyter.receiver.server import Receiver
 from aijupyter.session.gateway import Gateway
 from aijupyter.session.lending import Lender
@@ -62,6 +63,19 @@ def account_of(credentials: Credentials) -> str:
 def make_ledger(place: Path | Secret) -> Ledger:
     """The ledger at a path, or at the URL of a PostgreSQL database."""
     return SQLiteLedger(place) if isinstance(place, Path) else PostgresLedger(place.reveal())
+
+
+def make_receiver(inbox: Inbox, settings: Settings) -> Receiver:
+    """The receiver that hands its deliveries to an inbox."""
+    url = settings.public_url or ""
+    return Receiver(
+        inbox,
+        host=settings.host,
+        port=settings.port,
+        max_body=settings.max_body,
+        media_seconds=settings.media_seconds,
+        prefix="" if "{port}" in url else urlsplit(url).path,
+    )
 
 
 def other_ledger(place: Path, *, new: bool) -> Ledger:
@@ -101,7 +115,7 @@ class Parts:
             verify=settings.verify == "status",
             held=self._held,
         )
-        self.receiver = Receiver(self.dispatcher, host=settings.host, port=settings.port, max_body=settings.max_body)
+        self.receiver = make_receiver(self.dispatcher, settings)
         near = settings.uses_embedded or is_local(server.url)
         self.gateway = Gateway(ways_in(settings, server.url), near=near, disturbed=self._disturbed)
         account_at = None if settings.uses_embedded else server.url

@@ -145,6 +145,6 @@ def test_the_service_shares_next_to_nothing() -> None:
 def test_only_the_session_names_concrete_parts() -> None:
     """Ledger, receiver and tunnels are put together in one place."""
     users = {part for _, part, other in imports() if other in {"ledger", "receiver", "tunnels"} and part != other}
-    assert users == {"session", "receiving"}
+    assert users == {"session"}
     files = {file for file, _, other in imports() if other in {"ledger", "tunnels"}}
     assert {Path(file).name for file in files if not file.startswith(("ledger", "tunnels"))} == {"parts.py", "ways.py"}

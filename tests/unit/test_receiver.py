@@ -220,7 +220,7 @@ async def test_what_is_no_envelope(http: aiohttp.ClientSession, inbox: NoteBook,
 
 
 async def test_what_came_is_counted(http: aiohttp.ClientSession, receiver: Receiver, inbox: NoteBook, url: str) -> None:
-    """Kept deliveries by their verdict, refused requests by their status, and nothing else of them is left."""
+    """Kept deliveries by their verdict, refused requests by the reason, and nothing else of them is left."""
     for verdict in (Verdict.ANSWERED, Verdict.REPEATED, Verdict.REPEATED, Verdict.STRAYED, Verdict.UNKNOWN):
         inbox.verdict = verdict
         await (await http.post(url, data=BODY, headers=JSON)).read()
@@ -230,8 +230,12 @@ async def test_what_came_is_counted(http: aiohttp.ClientSession, receiver: Recei
     await (await http.get(url)).read()
     inbox.error = LedgerError("The disk is full.")
     await (await http.post(url, data=BODY, headers=JSON)).read()
-    kept = {Verdict.ANSWERED: 1, Verdict.REPEATED: 2, Verdict.STRAYED: 1}
-    assert receiver.counts == {**kept, 404: 4, 405: 2, 400: 1, 503: 1}
+    status = receiver.snapshot()
+    assert status.kept == {"answered": 1, "repeated": 2, "strayed": 1}
+    assert status.refused == {"unknown path": 5, "not JSON": 1, "method": 1, "unwritten": 1}
+    assert len(status.seconds) == 4
+    assert all(0 < seconds < SECONDS for seconds in status.seconds)
+    assert (status.connections, status.lent, status.probes) == (1, 0, 0)
 
 
 async def test_a_sender_that_asks_first(receiver: Receiver) -> None:

@@ -193,7 +193,7 @@ def test_an_ssh_host_that_is_not_there(account: ProviderDouble, monkeypatch: pyt
     pytest.importorskip("asyncssh")
     monkeypatch.setenv("AIJUPYTER_SSH", "me@127.0.0.1:9")
     monkeypatch.setenv("AIJUPYTER_DELIVERY", "ssh")
-    assert_mended(checks()["Way in"], "127.0.0.1", "AIJUPYTER_SSH")
+    assert_mended(checks()["Way in"], "cannot be reached", "ssh -p 9 me@127.0.0.1")
 
 
 def test_the_command_says_it_as_it_goes(front: Front, capsys: pytest.CaptureFixture[str]) -> None:

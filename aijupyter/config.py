@@ -19,6 +19,7 @@ DEFAULT_SERVER_URL = "https://platform.ringcentral.com"
 MIB = 1024 * 1024
 DELIVERIES = ("auto", "fixed", "ssh", "ngrok", "shared", "status")
 VERIFICATIONS = ("path", "status")
+REACHES = ("loopback", "public", "any")
 DATABASES = ("postgresql://", "postgres://")
 
 
@@ -72,6 +73,11 @@ class Settings:
     """The embedded service's speech model: a name that faster-whisper knows, or a folder."""
     engine: str = "local"
     """The embedded service's engine: a name of the entry point group `aijupyter.engines`, or `module:attribute`."""
+    fetch_from: str = "public"
+    """What the embedded service may fetch: `loopback` files of this machine's servers, the receiver's among them,
+    `public` the public internet's too, `any` also those of private networks."""
+    store: Path = field(default_factory=lambda: data_folder() / "service.db")
+    """Where the embedded service keeps the voices that it was taught."""
     ledger: Path | Secret = field(default_factory=lambda: data_folder() / "ledger.db")
     """Where jobs and answers are kept: a file, or the URL of a PostgreSQL database (which may hold a password)."""
     public_url: str | None = None
@@ -184,6 +190,8 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "embedded": ("AIJUPYTER_EMBEDDED",),
     "model": ("AIJUPYTER_MODEL",),
     "engine": ("AIJUPYTER_ENGINE",),
+    "fetch_from": ("AIJUPYTER_FETCH_FROM",),
+    "store": ("AIJUPYTER_STORE",),
     "ledger": ("AIJUPYTER_LEDGER",),
     "host": ("AIJUPYTER_HOST",),
     "port": ("AIJUPYTER_PORT",),
@@ -191,7 +199,7 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "poll_seconds": ("AIJUPYTER_POLL_SECONDS",),
 }
 
-_CHOICES = {"delivery": DELIVERIES, "verify": VERIFICATIONS}
+_CHOICES = {"delivery": DELIVERIES, "verify": VERIFICATIONS, "fetch_from": REACHES}
 _SECRETS = {"client_secret", "jwt", "ngrok_token"}
 _NUMBERS: dict[str, tuple[type[int | float], float, float]] = {
     "port": (int, 0, 65535),
@@ -235,7 +243,7 @@ def _convert(name: str, value: Any) -> Any:
         return _ledger(value)
     if name in _CHOICES and value not in _CHOICES[name]:
         raise ConfigurationError(f"{name} is {value!r}.", f"It must be one of {', '.join(_CHOICES[name])}.")
-    if name == "ssh_key":
+    if name in {"ssh_key", "store"}:
         return Path(value).expanduser().absolute()
     if name == "embedded":
         return _boolean(name, value)

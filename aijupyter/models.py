@@ -263,7 +263,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class VoicePrint:
-    """What is kept of an enrolled speaker's voice: a unit `vector`, and the seconds of speech, and of audio, behind it."""
+    """What is kept of an enrolled voice: a unit `vector`, and the seconds of speech, and of audio, behind it."""
 
     vector: tuple[float, ...] = field(repr=False)
     speech_seconds: float

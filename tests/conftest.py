@@ -23,6 +23,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith(("RC_", "NGROK_", "AIJUPYTER_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AIJUPYTER_LEDGER", str(tmp_path / "ledger" / "ledger.db"))
+    monkeypatch.setenv("AIJUPYTER_STORE", str(tmp_path / "ledger" / "service.db"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -9,15 +9,17 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkstemp
 from typing import Any, TextIO
 
 from aijupyter.errors import ServiceError
 from aijupyter.service.finding import find_engine
+from aijupyter.service.limits import Limit
 from aijupyter.service.options import Credentials, FetchFrom, ServiceOptions
-from aijupyter.service.server import running
+from aijupyter.service.rehearsal import Rehearsal
+from aijupyter.service.server import opened, running
 
 FIRST_LINE = "# Made by the aijupyter service for as long as it runs; removed when it ends."
 OTHER_FILE = "Name another file for the credentials."
@@ -31,13 +33,18 @@ def serve(
     fetch_from: FetchFrom = "loopback",
     *,
     engine: str = "local",
+    store: Path | None = None,
+    limit: Limit | None = None,
+    rehearsal: Rehearsal | None = None,
     out: TextIO | None = None,
 ) -> None:
     """Serve on 127.0.0.1 until Ctrl-C or SIGTERM. Port 0 takes any that is free.
 
-    Fresh credentials are written to `credentials_file` (an env file, readable by its owner only) and removed at the
-    end; `out` (default stdout) is told the address, never a secret. When an analysis is under way at the end, the
-    whole process ends at once, since nothing can interrupt it.
+    Credentials are written to `credentials_file` (an env file, readable by its owner only) and removed at the end;
+    `out` (default stdout) is told the address, never a secret. With a `store`, a file, the next start on it goes
+    on with the jobs, the voices, the credentials and, where it is free, the port. A `rehearsal` keeps a `limit` in any
+    case, the provider's by default. When an analysis is under way at the end, the whole process ends at once, since
+    nothing can interrupt it.
     Raises ServiceError where the port, the file or the engine cannot be had.
     """
     out = out or sys.stdout
@@ -45,21 +52,48 @@ def serve(
     credentials_file = credentials_file.absolute()
     _check_free(credentials_file)
     chosen = find_engine(engine, model)
-    credentials = new_credentials()
+    limit = limit or (Limit() if rehearsal else None)
     with TemporaryDirectory(prefix="aijupyter-", ignore_cleanup_errors=True) as scratch, suppress(KeyboardInterrupt):
-        options = ServiceOptions(fetch_from=fetch_from, scratch=Path(scratch))
+        options = ServiceOptions(fetch_from=fetch_from, limit=limit, scratch=Path(scratch))
+        kept = store or Path(scratch) / "service.db"
 
         async def until_stopped() -> None:
             stop = _stop_signal()
-            async with running(chosen, credentials, options, lambda event: _tell(out, event), port=port) as url:
-                with _written(credentials_file, _env(url, credentials)):
-                    _say(out, f"The AI service listens on {url} (engine {engine}, model {model}).")
-                    _say(out, f'Connect: aijupyter.connect(env_file="{credentials_file.as_posix()}")')
-                    _say(out, "Stop it with Ctrl-C.")
-                    await stop.wait()
+            async with AsyncExitStack() as stack:
+                opened_store = await stack.enter_async_context(opened(kept))
+                credentials = await opened_store.credentials(new_credentials)
+                served = running(
+                    chosen,
+                    credentials,
+                    options,
+                    lambda event: _tell(out, event),
+                    port=port,
+                    store=opened_store,
+                    rehearsal=rehearsal,
+                )
+                url = await stack.enter_async_context(served)
+                stack.enter_context(_written(credentials_file, _env(url, credentials)))
+                _say(out, f"The AI service listens on {url} (engine {engine}, model {model}).")
+                _say(out, f'Connect: aijupyter.connect(env_file="{credentials_file.as_posix()}")')
+                for line in _further(store, limit, rehearsal):
+                    _say(out, line)
+                _say(out, "Stop it with Ctrl-C.")
+                await stop.wait()
 
         asyncio.run(until_stopped())
+    if rehearsal is not None:
+        _say(out, rehearsal.report())
     _end_if_busy()
+
+
+def _further(store: Path | None, limit: Limit | None, rehearsal: Rehearsal | None) -> Iterator[str]:
+    """What is unusual about this start."""
+    if store is not None:
+        yield f"Jobs and voices outlast it in {store}."
+    if limit is not None:
+        yield f"It takes {limit.requests} requests in {limit.seconds:g} s."
+    if rehearsal is not None:
+        yield f"It rehearses with seed {rehearsal.seed}: it misbehaves as the provider does."
 
 
 def new_credentials() -> Credentials:
@@ -118,6 +152,8 @@ def _is_ours(file: Path) -> bool:
 def _tell(out: TextIO, event: Mapping[str, Any]) -> None:
     if event["event"] == "models":
         _say(out, f"Models: {event['message']}")
+    elif event["event"] == "delivery":
+        _say(out, str(event["message"]))
 
 
 def _say(out: TextIO, line: str) -> None:

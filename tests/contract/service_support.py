@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 
-from aijupyter.models import AnalysisTask
+from aijupyter.models import AnalysisTask, Operation
 from aijupyter.service.options import Credentials, ServiceOptions
 from aijupyter.service.server import running
 
@@ -31,6 +31,8 @@ TRANSCRIPT = {
 
 class CannedEngine:
     """Answers with what it was given: an answer, or an error to raise; waits for its gate, when it has one."""
+
+    operations = frozenset(Operation)
 
     def __init__(self, answer: Any = TRANSCRIPT, *, gate: threading.Event | None = None, load: Any = None) -> None:
         self.answer = answer
@@ -188,7 +190,7 @@ class Client:
 async def service(engine: CannedEngine, scratch: Path, **options: Any) -> AsyncIterator[Client]:
     """A running service and a client that holds a token."""
     events: list[Mapping[str, Any]] = []
-    settings = ServiceOptions(scratch=scratch, **options)
+    settings = ServiceOptions(**{"scratch": scratch, "housekeeping_seconds": 0.05} | options)
     async with running(engine, CREDENTIALS, settings, events.append) as url, ClientSession() as http:
         client = Client(url, http, scratch, events)
         _, granted = await client.grant()

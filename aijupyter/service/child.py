@@ -101,21 +101,20 @@ async def _serve(orders: Mapping[str, Any], folder: Path, writer: EventWriter) -
     credentials = Credentials(orders["client_id"], orders["client_secret"], orders["jwt"])
     options = ServiceOptions(fetch_from=orders.get("fetch_from", "loopback"), scratch=scratch)
     async with AsyncExitStack() as stack:
-        store = await _store(stack, orders.get("store"))
+        store = await _store(stack, orders.get("store"), folder)
         served = running(engine, credentials, options, writer.emit, port=orders.get("port", 0), store=store)
         writer.emit({"event": "ready", "url": await stack.enter_async_context(served)})
         await asyncio.Event().wait()
 
 
-async def _store(stack: AsyncExitStack, place: str | None) -> Store | None:
-    """The store that was ordered. Without it the service is of use still, so a store that is broken ends nothing."""
-    if place is None:
-        return None
-    try:
-        return await stack.enter_async_context(opened(Path(place)))
-    except ServiceError as error:
-        logger.warning("Enrolled voices are neither found nor kept: %s", error)
-        return None
+async def _store(stack: AsyncExitStack, place: str | None, folder: Path) -> Store:
+    """The store that was ordered, or one that goes with `folder`: without voices the service is still of use."""
+    if place is not None:
+        try:
+            return await stack.enter_async_context(opened(Path(place)))
+        except ServiceError as error:
+            logger.warning("Enrolled voices are neither found nor kept: %s", error)
+    return await stack.enter_async_context(opened(folder / "service.db"))
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,6 +196,13 @@ async def service(engine: CannedEngine, scratch: Path, **options: Any) -> AsyncI
         _, granted = await client.grant()
         client.token = granted["access_token"]
         yield client
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+    """Wait for a condition; fail when it does not come true."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)  # what is waited for happens in another process
 
 
 def body(**fields: Any) -> dict[str, Any]:

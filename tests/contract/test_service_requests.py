@@ -175,7 +175,7 @@ async def test_unknown_paths_and_methods_answer_in_json(client: Client) -> None:
 
 
 async def test_what_the_engine_cannot_do_is_501(tmp_path: Path) -> None:
-    """An operation of the contract that this engine does not do is 501, not 404, and says so in the contract's shape."""
+    """An operation of the contract that this engine does not do is 501, not 404, in the contract's shape."""
     engine = CannedEngine()
     engine.operations = frozenset({Operation.TRANSCRIBE})
     async with service(engine, tmp_path) as client:

@@ -98,7 +98,9 @@ def is_loopback(host: str) -> bool:
         address = literal(host)
     except OutOfReachError:
         return False
-    return host == "localhost" or (address is not None and meant(address).is_loopback)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def literal(host: str) -> Address | None:

@@ -35,6 +35,7 @@ class Runner:
         self._options = options
         self._account = account
         self._emit = emit
+        self._unanswered = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ahead = asyncio.Semaphore(options.fetched_ahead)
         self._keeping_house: asyncio.Task[None] | None = None
@@ -42,7 +43,7 @@ class Runner:
     @property
     def full(self) -> bool:
         """Whether no further job can be taken now."""
-        return len(self._tasks) >= self._options.queue_limit
+        return self._unanswered >= self._options.queue_limit
 
     async def open(self) -> None:
         """Take up what services before this one left, and look after the store from now on. Raises ServiceError."""
@@ -69,6 +70,7 @@ class Runner:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start(self, job: ServiceJob, fate: Fate = PLAIN) -> asyncio.Task[None]:
+        self._unanswered += job.status == IN_PROGRESS
         task = asyncio.create_task(self._run(job, fate))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -99,6 +101,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # whatever it is, the job ends with it
             job.fail([_fault(job, error, file)])
         finally:
+            self._unanswered -= 1
             if not isinstance(job.media, Path):
                 discard(file)
 

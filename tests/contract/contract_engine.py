@@ -16,6 +16,7 @@ GATE = "CONTRACT_GATE"
 """Names a file: until it is there, no analysis ends."""
 
 SEGMENT = {"start": 0.0, "end": 1.5, "speakerId": "0", "confidence": 0.9}
+PACE = {"speakerId": "0", "value": "medium", "wpm": 140}
 WORD = {"word": "Hello.", "start": 0.0, "end": 0.5, "confidence": 0.9, "speakerId": "0"}
 ANSWERS: dict[Operation, Callable[[AnalysisTask], Any]] = {
     Operation.TRANSCRIBE: lambda task: {
@@ -26,7 +27,7 @@ ANSWERS: dict[Operation, Callable[[AnalysisTask], Any]] = {
            if task.options.get("enableSpeakerDiarization") else {}),
     },
     Operation.DIARIZE: lambda _: {"speakerCount": 1, "utterances": [SEGMENT]},
-    Operation.IDENTIFY: lambda task: {"utterances": [{**SEGMENT, "speakerId": sorted(task.voices)[0], "confidence": 35.4}]},
+    Operation.IDENTIFY: lambda task: {"utterances": [{**SEGMENT, "speakerId": min(task.voices), "confidence": 35.4}]},
     Operation.EMOTIONS: lambda _: [{"start": 0.0, "end": 1.5, "emotion": "Neutral", "confidence": 0.6}],
     Operation.PUNCTUATE: lambda task: {"texts": [f"{text.capitalize()}." for text in task.options["texts"]]},
     Operation.SUMMARIZE: lambda task: {
@@ -34,7 +35,7 @@ ANSWERS: dict[Operation, Callable[[AnalysisTask], Any]] = {
     },
     Operation.ANALYZE: lambda _: {
         "utteranceInsights": [{**SEGMENT, "text": "Hello.", "insights": [{"name": "Emotion", "value": "Joy"}]}],
-        "speakerInsights": {"speakerCount": 1, "insights": [{"name": "Pace", "values": [{"speakerId": "0", "value": "medium"}]}]},
+        "speakerInsights": {"speakerCount": 1, "insights": [{"name": "Pace", "values": [PACE]}]},
         "conversationalInsights": [{"name": "KeyPhrases", "values": [{"value": "hello", "start": 0.0, "end": 0.5}]}],
     },
 }  # fmt: skip

@@ -201,7 +201,9 @@ async def service(engine: CannedEngine, scratch: Path, **options: Any) -> AsyncI
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
     """Wait for a condition; fail when it does not come true."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while True:
+            if await condition():
+                return
             await asyncio.sleep(0.02)  # what is waited for happens in another process
 
 

@@ -132,9 +132,11 @@ class Caller:
     async def ended(self, job_id: str, seconds: float = 30.0) -> Any:
         """The envelope once the job is no longer in progress."""
         async with asyncio.timeout(seconds):
-            while (envelope := (await self.status(job_id)).json)["status"] == "InProgress":
-                await asyncio.sleep(0.02)  # in another process
-        return envelope
+            while True:
+                envelope = (await self.status(job_id)).json
+                if envelope["status"] != "InProgress":
+                    return envelope
+                await asyncio.sleep(0.02)  # it happens in another process
 
 
 @asynccontextmanager

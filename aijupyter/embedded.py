@@ -38,17 +38,31 @@ class EmbeddedService:
     this process ends, however that comes about. Every method may be called from any thread.
 
     `fetch_from` says what it may fetch and post to: `loopback` is this machine, `public` also the public internet,
-    `any` also private networks. `store` is the file where enrolled voices outlast it; without one they end with it.
+    `any` also private networks; where the receiver listens (`receiver_host`) it may in any case. `store` is the file
+    where enrolled voices outlast it; without one they end with it.
     """
 
     def __init__(
-        self, *, model: str = "tiny.en", engine: str = "local", fetch_from: str = "public", store: Path | None = None
+        self,
+        *,
+        model: str = "tiny.en",
+        engine: str = "local",
+        fetch_from: str = "public",
+        receiver_host: str = "127.0.0.1",
+        store: Path | None = None,
     ) -> None:
         self.client_id = secrets.token_urlsafe(16)
         self.client_secret = secrets.token_urlsafe(32)
         self.jwt = secrets.token_urlsafe(48)
         place = None if store is None else str(store)
-        self._orders = {"model": model, "engine": engine, "fetch_from": fetch_from, "store": place, "port": 0}
+        self._orders = {
+            "model": model,
+            "engine": engine,
+            "fetch_from": fetch_from,
+            "friends": [receiver_host],
+            "store": place,
+            "port": 0,
+        }
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._callbacks: dict[object, Callable[[Event], None]] = {}
@@ -291,7 +305,7 @@ class _Shared:
     holders: int = 1
 
 
-_Key = tuple[str, str, str, Path | None]
+_Key = tuple[str, str, str, str, Path | None]
 _lock = threading.Lock()
 _shared: dict[_Key, _Shared] = {}
 _at_fork: set[IO[bytes]] = set()
@@ -302,6 +316,7 @@ def acquire(
     model: str = "tiny.en",
     engine: str = "local",
     fetch_from: str = "public",
+    receiver_host: str = "127.0.0.1",
     store: Path | None = None,
     timeout: float = 30.0,
 ) -> EmbeddedService:
@@ -310,7 +325,7 @@ def acquire(
     Give it back with `release`. A shared service whose process has died is replaced by a new one.
     Raises ServiceError when it does not listen within `timeout` seconds.
     """
-    key = (model, engine, fetch_from, store)
+    key = (model, engine, fetch_from, receiver_host, store)
     with _lock:
         shared = _shared.get(key)
         if shared is not None and shared.service.alive:
@@ -319,7 +334,9 @@ def acquire(
         if shared is not None:
             del _shared[key]
             shared.service.stop()
-        service = EmbeddedService(model=model, engine=engine, fetch_from=fetch_from, store=store)
+        service = EmbeddedService(
+            model=model, engine=engine, fetch_from=fetch_from, receiver_host=receiver_host, store=store
+        )
         service.start(timeout)
         _shared[key] = _Shared(service)
         return service

@@ -99,7 +99,9 @@ async def _serve(orders: Mapping[str, Any], folder: Path, writer: EventWriter) -
     scratch.mkdir(mode=0o700, exist_ok=True)
     engine = find_engine(orders.get("engine", "local"), orders.get("model", "tiny.en"))
     credentials = Credentials(orders["client_id"], orders["client_secret"], orders["jwt"])
-    options = ServiceOptions(fetch_from=orders.get("fetch_from", "loopback"), scratch=scratch)
+    options = ServiceOptions(
+        fetch_from=orders.get("fetch_from", "loopback"), friends=frozenset(orders.get("friends", ())), scratch=scratch
+    )
     async with AsyncExitStack() as stack:
         store = await _store(stack, orders.get("store"), folder)
         served = running(engine, credentials, options, writer.emit, port=orders.get("port", 0), store=store)

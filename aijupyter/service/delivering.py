@@ -24,7 +24,7 @@ async def deliver(job: ServiceJob, options: ServiceOptions, *, named: bool = Tru
     body = job.envelope(named=named).encode()
     headers = {"Content-Type": "application/json"} | ({REQUEST_ID: job.request_id} if named else {})
     try:
-        way = await find_way(job.webhook, options.fetch_from)
+        way = await find_way(job.webhook, options.fetch_from, friends=options.friends)
         async with (
             client_for(way, ClientTimeout(total=options.webhook_seconds)) as client,
             client.post(way.url, data=body, headers=headers, allow_redirects=False) as answer,

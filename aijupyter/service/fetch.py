@@ -29,7 +29,7 @@ async def fetch(url: str, target: Path, options: ServiceOptions) -> None:
     try:
         async with asyncio.timeout(options.fetch_seconds):
             for _ in range(options.redirect_limit + 1):
-                way = await find_way(url, options.fetch_from, inward=inward)
+                way = await find_way(url, options.fetch_from, friends=options.friends, inward=inward)
                 inward = inward and way.local
                 onward = await _visit(way, url, target, options)
                 if onward is None:

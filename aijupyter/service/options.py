@@ -31,11 +31,12 @@ class ServiceOptions:
     """Limits in bytes, times in seconds.
 
     `fetch_from` says whose recordings may be fetched and whose webhooks posted to: this machine's only, the public
-    internet's too, or everybody's. `scratch` is the folder for recordings while they are analysed. Without a `limit`
-    nobody is held back.
+    internet's too, or everybody's; `friends` are hosts that it may speak to besides. `scratch` is the folder for
+    recordings while they are analysed. Without a `limit` nobody is held back.
     """
 
     fetch_from: FetchFrom = "loopback"
+    friends: frozenset[str] = frozenset()
     limit: Limit | None = None
     scratch: Path = field(default_factory=lambda: Path(gettempdir()))
     token_seconds: int = 3600

@@ -276,7 +276,11 @@ class Session(Batches, Keeping, Exploring):
                 "Install them: pip install 'aijupyter[local]'. Or give an account's credentials: see the README.",
             )
         service = embedded.acquire(
-            model=settings.model, engine=settings.engine, fetch_from=settings.fetch_from, store=settings.store
+            model=settings.model,
+            engine=settings.engine,
+            fetch_from=settings.fetch_from,
+            receiver_host=settings.host,
+            store=settings.store,
         )
         self._service = service
         self._undo.append(lambda: embedded.release(service))

@@ -10,14 +10,16 @@ import random
 import signal
 import stat
 import threading
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientError, ClientSession, web
 from service_support import CREDENTIALS, CannedEngine, Client, eventually, recordings, web_server, webhook
 from serving import Caller, caller, serve
+from until import until
 
+import aijupyter
 from aijupyter.errors import ServiceError
 from aijupyter.service.options import Credentials, ServiceOptions
 from aijupyter.service.server import opened, running
@@ -86,6 +88,24 @@ async def test_jobs_go_on_after_a_kill(tmp_path: Path) -> None:
         assert not [secret for secret in (b"secret-path", b"hush-hush", b"a text", SPOKEN[:1000]) if secret in left]
         assert accepted[0].encode() in left
     assert [file.name for file in store.parent.iterdir()] == ["service.db"]
+
+
+def test_a_sessions_jobs_outlive_the_service(tmp_path: Path) -> None:
+    """A kernel that goes on while the service is killed and started again gets its answers, and can ask on."""
+    gate, store = tmp_path / "gate", tmp_path / "service.db"
+    options = {"CONTRACT_GATE": str(gate)}
+    recording = tmp_path / "call.wav"
+    recording.write_bytes(SPOKEN)
+    with ExitStack() as stack:
+        served = stack.enter_context(serve(tmp_path, "--store", str(store), **options))
+        ai = stack.enter_context(aijupyter.connect(env_file=tmp_path / "service.env", poll_seconds=0.5))
+        job = ai.transcribe(recording)
+        until(lambda: job.state == "submitted")
+        served.kill()
+        gate.touch()
+        stack.enter_context(serve(tmp_path, "--store", str(store), **options))
+        assert job.result(timeout=30).text == f"{len(SPOKEN)} bytes"
+        assert ai.transcribe(recording, fresh=True).result(timeout=30).text
 
 
 async def test_an_answer_that_was_not_posted_is_posted(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ async def _store(stack: AsyncExitStack, place: str | None, folder: Path) -> Stor
             return await stack.enter_async_context(opened(Path(place)))
         except ServiceError as error:
             logger.warning("Enrolled voices are neither found nor kept: %s", error)
-    return await stack.enter_async_context(opened(folder / "service.db"))
+    return await stack.enter_async_context(opened(folder / "service.db", durable=False))
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

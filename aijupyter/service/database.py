@@ -36,10 +36,14 @@ _MEND = "Name another file: aijupyter serve --store FILE, or connect(store='FILE
 
 
 class ServiceDatabase:
-    """The file at `path`. Everything that is done in it is done one after the other, off the event loop."""
+    """The file at `path`. Everything that is done in it is done one after the other, off the event loop.
 
-    def __init__(self, path: Path) -> None:
+    A `durable` one is safe from a power cut after each transaction.
+    """
+
+    def __init__(self, path: Path, *, durable: bool) -> None:
         self.path = path
+        self._synchronous = "FULL" if durable else "OFF"
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aijupyter-store")
         self._db: sqlite3.Connection | None = None
 
@@ -88,8 +92,9 @@ class ServiceDatabase:
         db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY"):
+            for pragma in ("journal_mode = WAL", "secure_delete = ON", "temp_store = MEMORY"):
                 db.execute(f"PRAGMA {pragma}")
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
             with _transaction(db):
                 _migrate(db)
         except BaseException:

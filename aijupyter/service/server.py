@@ -63,9 +63,9 @@ async def running(
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Store]:
+async def opened(path: Path, *, durable: bool = True) -> AsyncIterator[Store]:
     """The store at a path, open for as long as the block lasts. Raises ServiceError."""
-    store = Store(path)
+    store = Store(path, durable=durable)
     await store.open()
     try:
         yield store
@@ -76,7 +76,7 @@ async def opened(path: Path) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def _passing_store() -> AsyncIterator[Store]:
     with TemporaryDirectory(prefix="aijupyter-store-", ignore_cleanup_errors=True) as folder:
-        async with opened(Path(folder) / "service.db") as store:
+        async with opened(Path(folder) / "service.db", durable=False) as store:
             yield store
 
 

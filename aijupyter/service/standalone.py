@@ -8,13 +8,15 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkstemp
 from typing import Any, TextIO
 
 from aijupyter.errors import ServiceError
+from aijupyter.protocols import Engine
 from aijupyter.service.finding import find_engine
 from aijupyter.service.limits import Limit
 from aijupyter.service.options import Credentials, FetchFrom, ServiceOptions
@@ -51,39 +53,49 @@ def serve(
     sys.path += [entry for entry in [str(Path.cwd())] if ":" in engine and entry not in sys.path]
     credentials_file = credentials_file.absolute()
     _check_free(credentials_file)
-    chosen = find_engine(engine, model)
     limit = limit or (Limit() if rehearsal else None)
     with TemporaryDirectory(prefix="aijupyter-", ignore_cleanup_errors=True) as scratch, suppress(KeyboardInterrupt):
         options = ServiceOptions(fetch_from=fetch_from, limit=limit, scratch=Path(scratch))
-        kept = store or Path(scratch) / "service.db"
-
-        async def until_stopped() -> None:
-            stop = _stop_signal()
-            async with AsyncExitStack() as stack:
-                opened_store = await stack.enter_async_context(opened(kept))
-                credentials = await opened_store.credentials(new_credentials)
-                served = running(
-                    chosen,
-                    credentials,
-                    options,
-                    lambda event: _tell(out, event),
-                    port=port,
-                    store=opened_store,
-                    rehearsal=rehearsal,
-                )
-                url = await stack.enter_async_context(served)
-                stack.enter_context(_written(credentials_file, _env(url, credentials)))
-                _say(out, f"The AI service listens on {url} (engine {engine}, model {model}).")
-                _say(out, f'Connect: aijupyter.connect(env_file="{credentials_file.as_posix()}")')
-                for line in _further(store, limit, rehearsal):
-                    _say(out, line)
-                _say(out, "Stop it with Ctrl-C.")
-                await stop.wait()
-
-        asyncio.run(until_stopped())
+        standing = _Standing(find_engine(engine, model), options, store, rehearsal, out)
+        greeting = [f"(engine {engine}, model {model}).", *_further(store, limit, rehearsal)]
+        asyncio.run(standing.until_stopped(port, credentials_file, greeting))
     if rehearsal is not None:
         _say(out, rehearsal.report())
     _end_if_busy()
+
+
+@dataclass
+class _Standing:
+    """One run of the service at a terminal."""
+
+    engine: Engine
+    options: ServiceOptions
+    store: Path | None
+    rehearsal: Rehearsal | None
+    out: TextIO
+
+    async def until_stopped(self, port: int, credentials_file: Path, greeting: Sequence[str]) -> None:
+        """Serve, and say where."""
+        stop = _stop_signal()
+        place = self.store or self.options.scratch / "service.db"
+        async with opened(place, durable=self.store is not None) as store:
+            credentials = await store.credentials(new_credentials)
+            served = running(
+                self.engine, credentials, self.options, self._tell, port=port, store=store, rehearsal=self.rehearsal
+            )
+            async with served as url:
+                with _written(credentials_file, _env(url, credentials)):
+                    _say(self.out, f"The AI service listens on {url} {greeting[0]}")
+                    _say(self.out, f'Connect: aijupyter.connect(env_file="{credentials_file.as_posix()}")')
+                    for line in (*greeting[1:], "Stop it with Ctrl-C."):
+                        _say(self.out, line)
+                    await stop.wait()
+
+    def _tell(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "models":
+            _say(self.out, f"Models: {event['message']}")
+        elif event["event"] == "delivery":
+            _say(self.out, str(event["message"]))
 
 
 def _further(store: Path | None, limit: Limit | None, rehearsal: Rehearsal | None) -> Iterator[str]:
@@ -147,13 +159,6 @@ def _is_ours(file: Path) -> bool:
         return file.read_text(encoding="utf-8").startswith(FIRST_LINE)
     except (OSError, ValueError):
         return False
-
-
-def _tell(out: TextIO, event: Mapping[str, Any]) -> None:
-    if event["event"] == "models":
-        _say(out, f"Models: {event['message']}")
-    elif event["event"] == "delivery":
-        _say(out, str(event["message"]))
 
 
 def _say(out: TextIO, line: str) -> None:

@@ -37,13 +37,16 @@ class EnrolledVoice:
 
 
 class Store:
-    """The store in the file at `path`; the content of jobs under way lies in a folder beside it."""
+    """The store in the file at `path`; the content of jobs under way lies in a folder beside it.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.folder = path.with_name(f"{path.name}.media")
-        self._database = ServiceDatabase(path)
-        self._registry = Registry(path.with_name(f"{path.name}.alive"))
+    One that is not `durable` is for a service whose store ends with it.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        self.path = path = path.absolute()
+        self.folder = path.parent / f"{path.name}.media"
+        self._database = ServiceDatabase(path, durable=durable)
+        self._registry = Registry(path.parent / f"{path.name}.alive")
 
     async def open(self) -> None:
         """Open it, and be seen by others that use it. Raises ServiceError."""

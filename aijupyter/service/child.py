@@ -26,6 +26,7 @@ from aijupyter.service.finding import find_engine
 from aijupyter.service.options import Credentials, ServiceOptions
 from aijupyter.service.server import opened, running
 from aijupyter.service.store import Store
+from aijupyter.service.workers import ThreadWorkers
 
 logger = logging.getLogger(__name__)
 
@@ -98,13 +99,14 @@ async def _serve(orders: Mapping[str, Any], folder: Path, writer: EventWriter) -
     scratch = folder / "media"
     scratch.mkdir(mode=0o700, exist_ok=True)
     engine = find_engine(orders.get("engine", "local"), orders.get("model", "tiny.en"))
+    workers = ThreadWorkers(engine, writer.emit)
     credentials = Credentials(orders["client_id"], orders["client_secret"], orders["jwt"])
     options = ServiceOptions(
         fetch_from=orders.get("fetch_from", "loopback"), friends=frozenset(orders.get("friends", ())), scratch=scratch
     )
     async with AsyncExitStack() as stack:
         store = await _store(stack, orders.get("store"), folder)
-        served = running(engine, credentials, options, writer.emit, port=orders.get("port", 0), store=store)
+        served = running(workers, credentials, options, writer.emit, port=orders.get("port", 0), store=store)
         writer.emit({"event": "ready", "url": await stack.enter_async_context(served)})
         await asyncio.Event().wait()
 

@@ -37,7 +37,7 @@ class Runner:
         self._emit = emit
         self._unanswered = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ahead = asyncio.Semaphore(options.fetched_ahead)
+        self._ahead = asyncio.Semaphore(max(options.fetched_ahead, 2 * workers.parallel))
         self._keeping_house: asyncio.Task[None] | None = None
 
     @property

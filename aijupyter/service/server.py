@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from aiohttp import web
 
 from aijupyter.errors import ServiceError
-from aijupyter.protocols import Engine
 from aijupyter.service.app import Service
 from aijupyter.service.options import Credentials, ServiceOptions
 from aijupyter.service.rehearsal import Rehearsal
@@ -26,7 +25,7 @@ HOST = "127.0.0.1"
 
 @asynccontextmanager
 async def running(
-    engine: Engine,
+    workers: Workers,
     credentials: Credentials,
     options: ServiceOptions,
     emit: Emit,
@@ -38,15 +37,14 @@ async def running(
     """Serve on 127.0.0.1 until the block ends; gives the base URL. Port 0 takes any that is free, the last one of the
     store before all others.
 
-    The models start loading at once. On leaving, jobs under way stay in the (open) `store`, which without one ends with
-    the service; a computation that has begun goes on until it is done, since nothing can interrupt it.
+    The models start loading at once. `emit` hears of answers that may not be posted. On leaving, the workers are
+    closed; jobs under way stay in the (open) `store`, which without one ends with the service.
     Raises ServiceError where the port cannot be had, or the store not be used.
     """
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(workers.close)
         if store is None:
             store = await stack.enter_async_context(_passing_store())
-        workers = Workers(engine, emit)
-        stack.push_async_callback(workers.close)
         runner = Runner(workers, store, options, credentials.client_id, emit)
         tokens = Tokens(credentials, options.token_seconds)
         stack.push_async_callback(runner.close)

@@ -22,6 +22,7 @@ from aijupyter.service.limits import Limit
 from aijupyter.service.options import Credentials, FetchFrom, ServiceOptions
 from aijupyter.service.rehearsal import Rehearsal
 from aijupyter.service.server import opened, running
+from aijupyter.service.workers import ThreadWorkers
 
 FIRST_LINE = "# Made by the aijupyter service for as long as it runs; removed when it ends."
 OTHER_FILE = "Name another file for the credentials."
@@ -80,8 +81,9 @@ class _Standing:
         place = self.store or self.options.scratch / "service.db"
         async with opened(place, durable=self.store is not None) as store:
             credentials = await store.credentials(new_credentials)
+            workers = ThreadWorkers(self.engine, self._tell)
             served = running(
-                self.engine, credentials, self.options, self._tell, port=port, store=store, rehearsal=self.rehearsal
+                workers, credentials, self.options, self._tell, port=port, store=store, rehearsal=self.rehearsal
             )
             async with served as url:
                 with _written(credentials_file, _env(url, credentials)):

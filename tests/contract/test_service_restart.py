@@ -24,6 +24,7 @@ from aijupyter.errors import ServiceError
 from aijupyter.service.options import Credentials, ServiceOptions
 from aijupyter.service.server import opened, running
 from aijupyter.service.store import Store
+from aijupyter.service.workers import ThreadWorkers
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
 
@@ -189,7 +190,8 @@ async def served_by(
 ) -> Client:
     """A service in this process, for this client, on that store."""
     options = ServiceOptions(scratch=folder, housekeeping_seconds=0.05)
-    url = await stack.enter_async_context(running(engine, who, options, lambda _: None, store=store))
+    workers = ThreadWorkers(engine, [].append)
+    url = await stack.enter_async_context(running(workers, who, options, [].append, store=store))
     client = Client(url, await stack.enter_async_context(ClientSession()), folder, [])
     _, granted = await client.grant(client=f"{who.client_id}:{who.client_secret}", assertion=who.jwt)
     client.token = granted["access_token"]

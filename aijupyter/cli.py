@@ -37,9 +37,20 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    from aijupyter.service.limits import Limit  # noqa: PLC0415  # --help must be quick
+    from aijupyter.service.rehearsal import Rehearsal  # noqa: PLC0415  # --help must be quick
     from aijupyter.service.standalone import serve  # noqa: PLC0415  # --help must be quick
 
-    serve(options.port, options.credentials_file, options.model, options.fetch_from, engine=options.engine)
+    serve(
+        options.port,
+        options.credentials_file,
+        options.model,
+        options.fetch_from,
+        engine=options.engine,
+        store=options.store,
+        limit=Limit.parse(options.limit) if options.limit else None,
+        rehearsal=Rehearsal.parse(options.rehearse) if options.rehearse else None,
+    )
 
 
 def _receive(options: argparse.Namespace) -> None:
@@ -98,9 +109,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument(
         "--fetch-from",
-        choices=("loopback", "any"),
+        choices=("loopback", "public", "any"),
         default="loopback",
-        help="where recordings may be fetched from: this machine only, or anywhere (default: %(default)s)",
+        help="whose recordings it fetches and whose webhooks it posts to: this machine's only, the public internet's "
+        "too, or also those of private networks (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--store", type=Path, metavar="FILE", help="keep jobs, voices and credentials there, for the next start"
+    )
+    serve.add_argument(
+        "--limit",
+        metavar="N[/SECONDS]",
+        help="take so many requests in so many seconds (60), as the provider does (default: any number)",
+    )
+    serve.add_argument(
+        "--rehearse",
+        metavar="SEED[/SECONDS]",
+        help="misbehave as the provider does, with a limit of 10/60; SECONDS is the longest delay (20)",
     )
     serve.set_defaults(run=_serve)
     receive = commands.add_parser("receive", help="run the webhook receiver on its own, for several kernels")

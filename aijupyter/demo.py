@@ -34,13 +34,14 @@ NEXT = """Where to go next
 def run_demo(recording: Path | None = None, out: TextIO | None = None) -> None:
     """Analyse a recording (the sample by default) on the embedded service and print what came of it.
 
-    A temporary ledger is used. Raises AIJupyterError with the mend where something is missing.
+    A temporary ledger and store are used. Raises AIJupyterError with the mend where something is missing.
     """
     out = out or sys.stdout
     folder = Path(tempfile.mkdtemp(prefix="aijupyter-demo-"))
     try:
         _say(out, "Starting the embedded AI service and the webhook receiver ...")
-        with connect(embedded=True, host="127.0.0.1", port=0, ledger=folder / "ledger.db", env_file=None) as ai:
+        ledger, store = folder / "ledger.db", folder / "service.db"
+        with connect(embedded=True, host="127.0.0.1", port=0, ledger=ledger, store=store, env_file=None) as ai:
             _say(out, f"  service   {ai.status.server}\n  receiver  {ai.status.receiver_url}")
             job = ai.analyze(recording or sample())
             _say(out, f"Asked for an analysis of {job.recording}; its answer comes to the receiver.")

@@ -36,13 +36,33 @@ class EmbeddedService:
 
     The process lives in a session of its own, so that interrupting a cell does not reach it, and ends by itself when
     this process ends, however that comes about. Every method may be called from any thread.
+
+    `fetch_from` says what it may fetch and post to: `loopback` is this machine, `public` also the public internet,
+    `any` also private networks; where the receiver listens (`receiver_host`) it may in any case. `store` is the file
+    where enrolled voices outlast it; without one they end with it.
     """
 
-    def __init__(self, *, model: str = "tiny.en", engine: str = "local", fetch_from: str = "any") -> None:
+    def __init__(
+        self,
+        *,
+        model: str = "tiny.en",
+        engine: str = "local",
+        fetch_from: str = "public",
+        receiver_host: str = "127.0.0.1",
+        store: Path | None = None,
+    ) -> None:
         self.client_id = secrets.token_urlsafe(16)
         self.client_secret = secrets.token_urlsafe(32)
         self.jwt = secrets.token_urlsafe(48)
-        self._orders = {"model": model, "engine": engine, "fetch_from": fetch_from, "port": 0}
+        place = None if store is None else str(store)
+        self._orders = {
+            "model": model,
+            "engine": engine,
+            "fetch_from": fetch_from,
+            "friends": [receiver_host],
+            "store": place,
+            "port": 0,
+        }
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._callbacks: dict[object, Callable[[Event], None]] = {}
@@ -291,21 +311,27 @@ class _Shared:
     holders: int = 1
 
 
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, str, str, Path | None]
 _lock = threading.Lock()
 _shared: dict[_Key, _Shared] = {}
 _at_fork: set[IO[bytes]] = set()
 
 
 def acquire(
-    *, model: str = "tiny.en", engine: str = "local", fetch_from: str = "any", timeout: float = 30.0
+    *,
+    model: str = "tiny.en",
+    engine: str = "local",
+    fetch_from: str = "public",
+    receiver_host: str = "127.0.0.1",
+    store: Path | None = None,
+    timeout: float = 30.0,
 ) -> EmbeddedService:
     """A running service, shared with every other holder in this process that asked for the same.
 
     Give it back with `release`. A shared service whose process has died is replaced by a new one.
     Raises ServiceError when it does not listen within `timeout` seconds.
     """
-    key = (model, engine, fetch_from)
+    key = (model, engine, fetch_from, receiver_host, store)
     with _lock:
         shared = _shared.get(key)
         if shared is not None and shared.service.alive:
@@ -314,7 +340,9 @@ def acquire(
         if shared is not None:
             del _shared[key]
             shared.service.stop()
-        service = EmbeddedService(model=model, engine=engine, fetch_from=fetch_from)
+        service = EmbeddedService(
+            model=model, engine=engine, fetch_from=fetch_from, receiver_host=receiver_host, store=store
+        )
         service.start(timeout)
         _shared[key] = _Shared(service)
         return service

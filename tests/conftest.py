@@ -27,6 +27,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.setenv("NGROK_CONFIG", str(tmp_path / "no-ngrok.yml"))
     monkeypatch.setenv("AIJUPYTER_LEDGER", str(tmp_path / "ledger" / "ledger.db"))
+    monkeypatch.setenv("AIJUPYTER_STORE", str(tmp_path / "ledger" / "service.db"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -40,6 +40,14 @@ class Settings:
     """The embedded service's speech model: a name that faster-whisper knows, or a folder."""
     engine: str = "local"
     """The embedded service's engine: a name of the entry point group `aijupyter.engines`, or `module:attribute`."""
+    executor: str = "processes"
+    """Who does the embedded service's work: `processes`, `processes:2`, `processes:2:4GiB`, `thread` or
+    `dask://HOST:PORT`."""
+    fetch_from: str = "public"
+    """What the embedded service may fetch: `loopback` files of this machine's servers, the receiver's among them,
+    `public` the public internet's too, `any` also those of private networks."""
+    store: Path = field(default_factory=lambda: data_folder() / "service.db")
+    """Where the embedded service keeps the voices that it was taught."""
     ledger: Path | Secret = field(default_factory=lambda: data_folder() / "ledger.db")
     """Where jobs and answers are kept: a file, or the URL of a PostgreSQL database (which may hold a password)."""
     public_url: str | None = None

@@ -12,9 +12,10 @@ from aijupyter.secret import Secret
 
 DELIVERIES = ("auto", "fixed", "ssh", "ngrok", "shared", "status")
 VERIFICATIONS = ("path", "status")
+REACHES = ("loopback", "public", "any")
 DATABASES = ("postgresql://", "postgres://")
 
-_CHOICES = {"delivery": DELIVERIES, "verify": VERIFICATIONS}
+_CHOICES = {"delivery": DELIVERIES, "verify": VERIFICATIONS, "fetch_from": REACHES}
 _SECRETS = {"client_secret", "jwt", "ngrok_token"}
 _URLS = {"server_url", "public_url"}
 _NUMBERS: dict[str, tuple[type[int | float], float, float]] = {
@@ -45,7 +46,7 @@ def convert(name: str, value: Any) -> Any:
         return _choice(name, value)
     if name in _URLS:
         return base_url(name, str(value))
-    other = {"ledger": _ledger, "ssh_key": _path, "embedded": _boolean}.get(name, str)
+    other = {"ledger": _ledger, "ssh_key": _path, "store": _path, "embedded": _boolean}.get(name, str)
     return other(value)
 
 

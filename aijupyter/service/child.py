@@ -1,6 +1,7 @@
 """The service as another process's child: one line of orders on stdin, events on stdout, the end with its parent.
 
-Events are lines of JSON: `ready` {url}, `error` {message, mend}, `models` {state, message}, `progress` {jobId, share}.
+Events are lines of JSON: `ready` {url}, `error` {message, mend}, `models` {state, message}, `progress` {jobId, share},
+`delivery` {jobId, message} for an answer that may not be posted where it should.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from queue import Full, Queue
 from tempfile import mkdtemp
 from typing import Any, BinaryIO, NoReturn
 
-from aijupyter.errors import AIJupyterError
+from aijupyter.errors import AIJupyterError, ServiceError
 from aijupyter.service.finding import find_engine
 from aijupyter.service.options import Credentials, ServiceOptions
-from aijupyter.service.server import running
+from aijupyter.service.server import opened, running
+from aijupyter.service.store import Store
+from aijupyter.service.workers import ThreadWorkers
 
 logger = logging.getLogger(__name__)
 
@@ -95,11 +99,26 @@ async def _serve(orders: Mapping[str, Any], folder: Path, writer: EventWriter) -
     scratch = folder / "media"
     scratch.mkdir(mode=0o700, exist_ok=True)
     engine = find_engine(orders.get("engine", "local"), orders.get("model", "tiny.en"))
+    workers = ThreadWorkers(engine, writer.emit)
     credentials = Credentials(orders["client_id"], orders["client_secret"], orders["jwt"])
-    options = ServiceOptions(fetch_from=orders.get("fetch_from", "loopback"), scratch=scratch)
-    async with running(engine, credentials, options, writer.emit, port=orders.get("port", 0)) as url:
-        writer.emit({"event": "ready", "url": url})
+    options = ServiceOptions(
+        fetch_from=orders.get("fetch_from", "loopback"), friends=frozenset(orders.get("friends", ())), scratch=scratch
+    )
+    async with AsyncExitStack() as stack:
+        store = await _store(stack, orders.get("store"), folder)
+        served = running(workers, credentials, options, writer.emit, port=orders.get("port", 0), store=store)
+        writer.emit({"event": "ready", "url": await stack.enter_async_context(served)})
         await asyncio.Event().wait()
+
+
+async def _store(stack: AsyncExitStack, place: str | None, folder: Path) -> Store:
+    """The store that was ordered, or one that goes with `folder`: without voices the service is still of use."""
+    if place is not None:
+        try:
+            return await stack.enter_async_context(opened(Path(place)))
+        except ServiceError as error:
+            logger.warning("Enrolled voices are neither found nor kept: %s", error)
+    return await stack.enter_async_context(opened(folder / "service.db", durable=False))
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

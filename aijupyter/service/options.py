@@ -8,7 +8,10 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Literal
 
-FetchFrom = Literal["loopback", "any"]
+from aijupyter.service.limits import Limit
+
+FetchFrom = Literal["loopback", "public", "any"]
+FETCH_FROM: tuple[FetchFrom, ...] = ("loopback", "public", "any")
 
 MEBIBYTE = 1 << 20
 GIBIBYTE = 1 << 30
@@ -27,11 +30,14 @@ class Credentials:
 class ServiceOptions:
     """Limits in bytes, times in seconds.
 
-    `fetch_from` says where recordings may be fetched from: this machine only, or anywhere. `scratch` is the folder for
-    recordings while they are analysed.
+    `fetch_from` says whose recordings may be fetched and whose webhooks posted to: this machine's only, the public
+    internet's too, or everybody's; `friends` are hosts that it may speak to besides. `scratch` is the folder for
+    recordings while they are analysed. Without a `limit` nobody is held back.
     """
 
     fetch_from: FetchFrom = "loopback"
+    friends: frozenset[str] = frozenset()
+    limit: Limit | None = None
     scratch: Path = field(default_factory=lambda: Path(gettempdir()))
     token_seconds: int = 3600
     body_limit: int = 64 * MEBIBYTE
@@ -42,7 +48,8 @@ class ServiceOptions:
     fetch_seconds: float = 1800.0
     webhook_seconds: float = 30.0
     queue_limit: int = 1000
-    kept_limit: int = 1000
-    kept_bytes: int = 256 * MEBIBYTE
+    kept_limit: int = 100_000
+    kept_bytes: int = 2 * GIBIBYTE
+    housekeeping_seconds: float = 5.0
     fetched_ahead: int = 4
     lifetime: timedelta = timedelta(days=7)

@@ -8,16 +8,21 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkstemp
 from typing import Any, TextIO
 
 from aijupyter.errors import ServiceError
+from aijupyter.protocols import Engine
 from aijupyter.service.finding import find_engine
+from aijupyter.service.limits import Limit
 from aijupyter.service.options import Credentials, FetchFrom, ServiceOptions
-from aijupyter.service.server import running
+from aijupyter.service.rehearsal import Rehearsal
+from aijupyter.service.server import opened, running
+from aijupyter.service.workers import ThreadWorkers
 
 FIRST_LINE = "# Made by the aijupyter service for as long as it runs; removed when it ends."
 OTHER_FILE = "Name another file for the credentials."
@@ -31,35 +36,78 @@ def serve(
     fetch_from: FetchFrom = "loopback",
     *,
     engine: str = "local",
+    store: Path | None = None,
+    limit: Limit | None = None,
+    rehearsal: Rehearsal | None = None,
     out: TextIO | None = None,
 ) -> None:
     """Serve on 127.0.0.1 until Ctrl-C or SIGTERM. Port 0 takes any that is free.
 
-    Fresh credentials are written to `credentials_file` (an env file, readable by its owner only) and removed at the
-    end; `out` (default stdout) is told the address, never a secret. When an analysis is under way at the end, the
-    whole process ends at once, since nothing can interrupt it.
+    Credentials are written to `credentials_file` (an env file, readable by its owner only) and removed at the end;
+    `out` (default stdout) is told the address, never a secret. With a `store`, a file, the next start on it goes
+    on with the jobs, the voices, the credentials and, where it is free, the port. A `rehearsal` keeps a `limit` in any
+    case, the provider's by default. When an analysis is under way at the end, the whole process ends at once, since
+    nothing can interrupt it.
     Raises ServiceError where the port, the file or the engine cannot be had.
     """
     out = out or sys.stdout
     sys.path += [entry for entry in [str(Path.cwd())] if ":" in engine and entry not in sys.path]
     credentials_file = credentials_file.absolute()
     _check_free(credentials_file)
-    chosen = find_engine(engine, model)
-    credentials = new_credentials()
+    limit = limit or (Limit() if rehearsal else None)
     with TemporaryDirectory(prefix="aijupyter-", ignore_cleanup_errors=True) as scratch, suppress(KeyboardInterrupt):
-        options = ServiceOptions(fetch_from=fetch_from, scratch=Path(scratch))
+        options = ServiceOptions(fetch_from=fetch_from, limit=limit, scratch=Path(scratch))
+        standing = _Standing(find_engine(engine, model), options, store, rehearsal, out)
+        greeting = [f"(engine {engine}, model {model}).", *_further(store, limit, rehearsal)]
+        asyncio.run(standing.until_stopped(port, credentials_file, greeting))
+    if rehearsal is not None:
+        _say(out, rehearsal.report())
+    _end_if_busy()
 
-        async def until_stopped() -> None:
-            stop = _stop_signal()
-            async with running(chosen, credentials, options, lambda event: _tell(out, event), port=port) as url:
+
+@dataclass
+class _Standing:
+    """One run of the service at a terminal."""
+
+    engine: Engine
+    options: ServiceOptions
+    store: Path | None
+    rehearsal: Rehearsal | None
+    out: TextIO
+
+    async def until_stopped(self, port: int, credentials_file: Path, greeting: Sequence[str]) -> None:
+        """Serve, and say where."""
+        stop = _stop_signal()
+        place = self.store or self.options.scratch / "service.db"
+        async with opened(place, durable=self.store is not None) as store:
+            credentials = await store.credentials(new_credentials)
+            workers = ThreadWorkers(self.engine, self._tell)
+            served = running(
+                workers, credentials, self.options, self._tell, port=port, store=store, rehearsal=self.rehearsal
+            )
+            async with served as url:
                 with _written(credentials_file, _env(url, credentials)):
-                    _say(out, f"The AI service listens on {url} (engine {engine}, model {model}).")
-                    _say(out, f'Connect: aijupyter.connect(env_file="{credentials_file.as_posix()}")')
-                    _say(out, "Stop it with Ctrl-C.")
+                    _say(self.out, f"The AI service listens on {url} {greeting[0]}")
+                    _say(self.out, f'Connect: aijupyter.connect(env_file="{credentials_file.as_posix()}")')
+                    for line in (*greeting[1:], "Stop it with Ctrl-C."):
+                        _say(self.out, line)
                     await stop.wait()
 
-        asyncio.run(until_stopped())
-    _end_if_busy()
+    def _tell(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "models":
+            _say(self.out, f"Models: {event['message']}")
+        elif event["event"] == "delivery":
+            _say(self.out, str(event["message"]))
+
+
+def _further(store: Path | None, limit: Limit | None, rehearsal: Rehearsal | None) -> Iterator[str]:
+    """What is unusual about this start."""
+    if store is not None:
+        yield f"Jobs and voices outlast it in {store}."
+    if limit is not None:
+        yield f"It takes {limit.requests} requests in {limit.seconds:g} s."
+    if rehearsal is not None:
+        yield f"It rehearses with seed {rehearsal.seed}: it misbehaves as the provider does."
 
 
 def new_credentials() -> Credentials:
@@ -113,11 +161,6 @@ def _is_ours(file: Path) -> bool:
         return file.read_text(encoding="utf-8").startswith(FIRST_LINE)
     except (OSError, ValueError):
         return False
-
-
-def _tell(out: TextIO, event: Mapping[str, Any]) -> None:
-    if event["event"] == "models":
-        _say(out, f"Models: {event['message']}")
 
 
 def _say(out: TextIO, line: str) -> None:

@@ -56,6 +56,11 @@ class Tokens:
         if self._stale_at[found[0]] <= time.monotonic():
             raise _no_access("TokenExpired", "OAU-128", "Access token expired")
 
+    def withdraw(self) -> RefusalError:
+        """Let every token be stale from now on; the refusal that says so."""
+        self._stale_at = dict.fromkeys(self._stale_at, 0.0)
+        return _no_access("TokenExpired", "OAU-128", "Access token expired")
+
     def _check_client(self, authorization: str | None) -> None:
         if authorization is None:
             raise _no_grant(401, "invalid_client", "OAU-123", "Client authentication is required")

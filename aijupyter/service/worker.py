@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aijupyter.errors import AIJupyterError
-from aijupyter.models import AnalysisTask
+from aijupyter.models import AnalysisTask, VoicePrint
 from aijupyter.protocols import Engine
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,13 @@ class Worker:
         self._load()
         answer = self._engine.analyze(task, self._progress_of(job_id))
         return json.dumps(answer, allow_nan=False)
+
+    def voice_print(self, audio: str, known: VoicePrint | None) -> VoicePrint:
+        """The voice in an audio file. Raises what the engine raises, NotImplementedError where it knows no voices."""
+        if not hasattr(self._engine, "voice_print"):
+            raise NotImplementedError
+        self._load()
+        return self._engine.voice_print(audio, known)
 
     def _load(self) -> None:
         if self._loaded:

@@ -317,7 +317,13 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking, Measuring):
                 "The embedded AI service needs the packages of the 'local' extra.",
                 "Install them: pip install 'aijupyter[local]'. Or give an account's credentials: see the README.",
             )
-        service = embedded.acquire(model=settings.model, engine=settings.engine)
+        service = embedded.acquire(
+            model=settings.model,
+            engine=settings.engine,
+            fetch_from=settings.fetch_from,
+            receiver_host=settings.host,
+            store=settings.store,
+        )
         self._service = service
         self._undo.append(lambda: embedded.release(service))
         self._undo.append(service.subscribe(self._hear))

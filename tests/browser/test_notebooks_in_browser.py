@@ -40,6 +40,7 @@ def lab(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIJUPYTER_LEDGER", str(home / "ledger.db"))
+        patch.setenv("AIJUPYTER_STORE", str(home / "service.db"))
         with running_lab(folder, home) as running:
             yield running
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 
-from aijupyter.models import AnalysisTask
+from aijupyter.models import AnalysisTask, Operation
 from aijupyter.service.options import Credentials, ServiceOptions
 from aijupyter.service.server import running
+from aijupyter.service.workers import ThreadWorkers
 
 CREDENTIALS = Credentials("the-client", "the-secret", "the-jwt")
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -31,6 +32,8 @@ TRANSCRIPT = {
 
 class CannedEngine:
     """Answers with what it was given: an answer, or an error to raise; waits for its gate, when it has one."""
+
+    operations = frozenset(Operation)
 
     def __init__(self, answer: Any = TRANSCRIPT, *, gate: threading.Event | None = None, load: Any = None) -> None:
         self.answer = answer
@@ -188,12 +191,22 @@ class Client:
 async def service(engine: CannedEngine, scratch: Path, **options: Any) -> AsyncIterator[Client]:
     """A running service and a client that holds a token."""
     events: list[Mapping[str, Any]] = []
-    settings = ServiceOptions(scratch=scratch, **options)
-    async with running(engine, CREDENTIALS, settings, events.append) as url, ClientSession() as http:
+    workers = ThreadWorkers(engine, events.append)
+    settings = ServiceOptions(**{"scratch": scratch, "housekeeping_seconds": 0.05} | options)
+    async with running(workers, CREDENTIALS, settings, events.append) as url, ClientSession() as http:
         client = Client(url, http, scratch, events)
         _, granted = await client.grant()
         client.token = granted["access_token"]
         yield client
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+    """Wait for a condition; fail when it does not come true."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.02)  # what is waited for happens in another process
 
 
 def body(**fields: Any) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from uuid import UUID
 import pytest
 from service_support import ANALYZE, TRANSCRIBE, CannedEngine, Client, body, faulty, leftovers, service
 
+from aijupyter.models import Operation
+
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
@@ -172,22 +174,18 @@ async def test_unknown_paths_and_methods_answer_in_json(client: Client) -> None:
             assert (await answer.json())["errors"][0]["errorCode"] == f"AGW-{expected}"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/ai/audio/v1/async/speaker-diarize",
-        "/ai/audio/v1/async/speaker-identify",
-        "/ai/audio/v1/async/recognize-emotion",
-        "/ai/text/v1/async/punctuate",
-        "/ai/text/v1/async/summarize",
-        "/ai/audio/v1/enrollments",
-    ],
-)
-async def test_operations_still_to_come_say_so(client: Client, path: str) -> None:
-    """An operation of the contract that is not answered yet is 501, not 404."""
-    status, _, answer = await client.submit(body(), path=path)
-    assert status == 501
-    assert "does not answer" in answer["errors"][0]["message"]
+async def test_what_the_engine_cannot_do_is_501(tmp_path: Path) -> None:
+    """An operation of the contract that this engine does not do is 501, not 404, in the contract's shape."""
+    engine = CannedEngine()
+    engine.operations = frozenset({Operation.TRANSCRIBE})
+    async with service(engine, tmp_path) as client:
+        status, _, answer = await client.submit(body(), path=ANALYZE)
+        assert status == 501
+        assert "does not do analyze" in answer["errors"][0]["message"]
+        sample = {"speakerId": "jane", "encoding": "Wav", "content": "UklGRg=="}
+        status, _, answer = await client.submit(sample, path="/ai/audio/v1/enrollments")
+        assert status == 501
+        assert answer["errors"][0]["message"]
 
 
 async def test_an_acceptance_is_of_the_contract(client: Client) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -41,6 +46,46 @@ def test_two_sessions_share_one_process(wav: Path) -> None:
     assert service is not None
     two.close()
     assert service.pid is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost"])
+@pytest.mark.parametrize("fetch_from", ["loopback", "public"])
+def test_wherever_the_receiver_listens_it_is_reached(wav: Path, host: str, fetch_from: str) -> None:
+    """What the service may fetch does not keep it from the kernel's own receiver."""
+    with aijupyter.connect(engine=QUICK, host=host, fetch_from=fetch_from) as ai:
+        assert ai.transcribe(wav).result(timeout=20).text
+
+
+def test_a_private_network_is_not_reached_unless_it_is_allowed(wav: Path) -> None:
+    """Though the kernel can fetch from there; the error says what to set, and with that it is fetched."""
+    with other_machine(wav.parent) as base:
+        with aijupyter.connect(engine=QUICK) as ai:
+            with pytest.raises(errors.JobFailedError, match="private network") as caught:
+                ai.transcribe(f"{base}/{wav.name}").result(timeout=20)
+            assert 'connect(fetch_from="any")' in str(caught.value)
+        with aijupyter.connect(engine=QUICK, fetch_from="any") as ai:
+            assert ai.transcribe(f"{base}/{wav.name}", fresh=True).result(timeout=20).text
+
+
+@contextmanager
+def other_machine(folder: Path) -> Iterator[str]:
+    """A server that is reached at an address that is not loopback, nor public."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+            own = probe.getsockname()[0]
+        except OSError:
+            own = "127.0.0.1"
+    if ip_address(own).is_global or ip_address(own).is_loopback:
+        pytest.skip("this machine is in no private network")
+    with ThreadingHTTPServer((own, 0), partial(SimpleHTTPRequestHandler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://{own}:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_job_ends_when_the_service_dies(wav: Path) -> None:

@@ -143,3 +143,37 @@ def test_an_unknown_engine_is_named(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "nonesuch" in err
     assert "local" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--limit", "0"), "10/60"),
+        (("--rehearse", "7/soon"), "a seed"),
+        (("--store", "."), "--store FILE"),
+        (("--fetch-from", "everywhere"), "loopback"),
+    ],
+)
+def test_what_it_cannot_do_is_told(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    """With what to give instead, no traceback and no file left."""
+    with terminal(tmp_path, *options) as process:
+        _, err = process.communicate(timeout=20)
+    assert process.returncode in {1, 2}
+    assert words in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+@POSIX
+def test_what_is_unusual_is_said(tmp_path: Path) -> None:
+    """A budget, a rehearsal, and where jobs outlast it; at the end, what the rehearsal did."""
+    with terminal(tmp_path, "--rehearse", "7", "--store", "kept.db") as process:
+        said = greeting(process)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+    assert err == ""
+    assert "10 requests in 60 s" in said
+    assert "seed 7" in said
+    assert "kept.db" in said
+    assert "Rehearsal 7: 0 jobs, 0 requests; no trouble." in out
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.db"]

@@ -22,6 +22,7 @@ VARIABLES = (
     *(f"AIJUPYTER_{name}" for name in ("PUBLIC_URL", "EMBEDDED", "MODEL", "ENGINE", "LEDGER", "HOST", "PORT")),
     "AIJUPYTER_MAX_BODY",
     "AIJUPYTER_POLL_SECONDS",
+    "AIJUPYTER_STORE",
 )
 ACCOUNT = {"client_id": "the-id", "client_secret": "s3cr3t-of-the-app", "jwt": "eyJ.of.me"}
 

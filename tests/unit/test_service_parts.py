@@ -17,10 +17,10 @@ import pytest
 from aijupyter.errors import ModelsMissingError, ServiceError
 from aijupyter.models import AnalysisTask, Operation
 from aijupyter.service.child import WAITING_EVENTS, EventWriter
-from aijupyter.service.fetch import is_loopback, without_query
 from aijupyter.service.finding import find_engine
-from aijupyter.service.jobs import ServiceJob, Shelf
+from aijupyter.service.jobs import ServiceJob
 from aijupyter.service.options import Credentials
+from aijupyter.service.reach import is_loopback, without_query
 from aijupyter.service.tokens import JWT_BEARER, TOKEN_LIMIT, Tokens
 from aijupyter.service.worker import Worker
 
@@ -68,20 +68,6 @@ def job(job_id: str, response: str = "") -> ServiceJob:
 def test_a_job_shows_neither_its_webhook_nor_its_recording() -> None:
     """Both addresses can carry secrets."""
     assert "hush" not in repr(job("1"))
-
-
-def test_the_shelf_keeps_what_there_is_room_for() -> None:
-    """Large answers make room sooner than small ones, jobs under way never, and the newest stays whatever its size."""
-    shelf = Shelf(kept_limit=3, kept_bytes=100)
-    shelf.add(job("under way"))
-    for job_id, size in (("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 99), ("f", 500)):
-        shelf.end(job(job_id, "x" * size))
-        kept = [name for name in "abcdef" if shelf.find(name)]
-        assert kept == {"a": ["a"], "b": ["a", "b"], "d": ["b", "c", "d"], "e": ["d", "e"], "f": ["f"]}.get(
-            job_id, kept
-        )
-    assert shelf.under_way == 1
-    assert shelf.find("under way")
 
 
 class Forgetful:

@@ -39,7 +39,14 @@ def _demo(options: argparse.Namespace) -> None:
 def _serve(options: argparse.Namespace) -> None:
     from aijupyter.service.standalone import serve  # noqa: PLC0415  # --help must be quick
 
-    serve(options.port, options.credentials_file, options.model, options.fetch_from, engine=options.engine)
+    serve(
+        options.port,
+        options.credentials_file,
+        options.model,
+        options.fetch_from,
+        engine=options.engine,
+        executor=options.executor,
+    )
 
 
 def _receive(options: argparse.Namespace) -> None:
@@ -77,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--model", default="tiny.en", help="the speech model's name or folder (default: %(default)s)")
     serve.add_argument(
         "--engine", default="local", help="an installed engine, or module:attribute (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--executor",
+        default="processes",
+        help="who works: processes, processes:N, processes:N:4GiB (the most memory of each), thread, or"
+        " dask://HOST:PORT (default: %(default)s)",
     )
     serve.add_argument(
         "--fetch-from",

@@ -38,11 +38,13 @@ class EmbeddedService:
     this process ends, however that comes about. Every method may be called from any thread.
     """
 
-    def __init__(self, *, model: str = "tiny.en", engine: str = "local", fetch_from: str = "any") -> None:
+    def __init__(
+        self, *, model: str = "tiny.en", engine: str = "local", fetch_from: str = "any", executor: str = "processes"
+    ) -> None:
         self.client_id = secrets.token_urlsafe(16)
         self.client_secret = secrets.token_urlsafe(32)
         self.jwt = secrets.token_urlsafe(48)
-        self._orders = {"model": model, "engine": engine, "fetch_from": fetch_from, "port": 0}
+        self._orders = {"model": model, "engine": engine, "fetch_from": fetch_from, "port": 0, "executor": executor}
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._callbacks: dict[object, Callable[[Event], None]] = {}
@@ -285,21 +287,27 @@ class _Shared:
     holders: int = 1
 
 
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, str, str]
 _lock = threading.Lock()
 _shared: dict[_Key, _Shared] = {}
 _at_fork: set[IO[bytes]] = set()
 
 
 def acquire(
-    *, model: str = "tiny.en", engine: str = "local", fetch_from: str = "any", timeout: float = 30.0
+    *,
+    model: str = "tiny.en",
+    engine: str = "local",
+    fetch_from: str = "any",
+    executor: str = "processes",
+    timeout: float = 30.0,
 ) -> EmbeddedService:
     """A running service, shared with every other holder in this process that asked for the same.
 
-    Give it back with `release`. A shared service whose process has died is replaced by a new one.
+    `executor` says who does its analyses: see aijupyter.service.workers.hire. Give it back with `release`. A shared
+    service whose process has died is replaced by a new one.
     Raises ServiceError when it does not listen within `timeout` seconds.
     """
-    key = (model, engine, fetch_from)
+    key = (model, engine, fetch_from, executor)
     with _lock:
         shared = _shared.get(key)
         if shared is not None and shared.service.alive:
@@ -308,7 +316,7 @@ def acquire(
         if shared is not None:
             del _shared[key]
             shared.service.stop()
-        service = EmbeddedService(model=model, engine=engine, fetch_from=fetch_from)
+        service = EmbeddedService(model=model, engine=engine, fetch_from=fetch_from, executor=executor)
         service.start(timeout)
         _shared[key] = _Shared(service)
         return service

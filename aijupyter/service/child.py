@@ -20,9 +20,10 @@ from tempfile import mkdtemp
 from typing import Any, BinaryIO, NoReturn
 
 from aijupyter.errors import AIJupyterError
-from aijupyter.service.finding import find_engine
 from aijupyter.service.options import Credentials, ServiceOptions
+from aijupyter.service.pipes import take_pipes
 from aijupyter.service.server import running
+from aijupyter.service.workers import hire
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class EventWriter:
 def run_child() -> NoReturn:
     """Take orders, serve until the parent is gone, and end the process with it, whatever is being computed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # interrupting a cell is not meant for us
-    orders_pipe, events_pipe = _take_pipes()
+    orders_pipe, events_pipe = take_pipes()
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("aijupyter").setLevel(logging.INFO)
     try:
@@ -94,22 +95,13 @@ async def _serve(orders: Mapping[str, Any], folder: Path, writer: EventWriter) -
     sys.path += [entry for entry in orders.get("path", ()) if entry not in sys.path]
     scratch = folder / "media"
     scratch.mkdir(mode=0o700, exist_ok=True)
-    engine = find_engine(orders.get("engine", "local"), orders.get("model", "tiny.en"))
+    engine, model = orders.get("engine", "local"), orders.get("model", "tiny.en")
+    workers = hire(orders.get("executor", "processes"), engine, model, writer.emit, logs=True)
     credentials = Credentials(orders["client_id"], orders["client_secret"], orders["jwt"])
     options = ServiceOptions(fetch_from=orders.get("fetch_from", "loopback"), scratch=scratch)
-    async with running(engine, credentials, options, writer.emit, port=orders.get("port", 0)) as url:
+    async with running(workers, credentials, options, port=orders.get("port", 0)) as url:
         writer.emit({"event": "ready", "url": url})
         await asyncio.Event().wait()
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the parent, kept to ourselves: what an engine prints goes to the log, and it reads nothing."""
-    orders, events = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return os.fdopen(orders, "rb"), os.fdopen(events, "wb")
 
 
 def _leave_with_parent(pipe: BinaryIO, folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,21 +17,20 @@ from aijupyter.service.answers import ENGINE_UNAVAILABLE, INTERNAL, INVALID_PARA
 from aijupyter.service.fetch import fetch, is_loopback
 from aijupyter.service.jobs import ServiceJob, Shelf
 from aijupyter.service.options import ServiceOptions
-from aijupyter.service.worker import Worker
+from aijupyter.service.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 
 class Runner:
-    """Takes accepted jobs to their end, each in a task of its own; the engine works on one at a time."""
+    """Takes accepted jobs to their end, each in a task of its own; the workers share them out."""
 
-    def __init__(self, worker: Worker, executor: Executor, options: ServiceOptions) -> None:
-        self._worker = worker
-        self._executor = executor
+    def __init__(self, workers: Workers, options: ServiceOptions) -> None:
+        self._workers = workers
         self._options = options
         self._shelf = Shelf(options.kept_limit, options.kept_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ahead = asyncio.Semaphore(options.fetched_ahead)
+        self._ahead = asyncio.Semaphore(max(options.fetched_ahead, 2 * workers.parallel))
 
     @property
     def full(self) -> bool:
@@ -40,8 +38,8 @@ class Runner:
         return self._shelf.under_way >= self._options.queue_limit
 
     def prepare(self) -> None:
-        """Start loading the models, in the worker thread."""
-        self._executor.submit(self._worker.prepare)
+        """Start loading the models."""
+        self._workers.prepare()
 
     def start(self, job: ServiceJob) -> None:
         """Take a job. Its end is seen in the job itself and told to its webhook."""
@@ -55,7 +53,7 @@ class Runner:
         return self._shelf.find(job_id)
 
     async def close(self) -> None:
-        """Drop what is under way. A computation that has begun ends by itself, and nobody hears of it."""
+        """Drop what is under way."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -67,8 +65,7 @@ class Runner:
                 if isinstance(job.media, str):
                     await fetch(job.media, file, self._options)
                 task = AnalysisTask(job.operation, str(file), job.options)
-                loop = asyncio.get_running_loop()
-                job.succeed(await loop.run_in_executor(self._executor, self._worker.analyze, job.job_id, task))
+                job.succeed(await self._workers.analyze(job.job_id, task))
         except Exception as error:  # noqa: BLE001  # whatever it is, the job ends with it
             job.fail([_fault(job, error, file)])
         finally:

@@ -1,48 +1,33 @@
-"""One running service: a socket on the loopback interface, a worker thread, and their end."""
+"""One running service: a socket on the loopback interface, its workers, and their end."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from aijupyter.errors import ServiceError
-from aijupyter.protocols import Engine
 from aijupyter.service.app import Service
 from aijupyter.service.options import Credentials, ServiceOptions
 from aijupyter.service.runner import Runner
 from aijupyter.service.tokens import Tokens
-from aijupyter.service.worker import Emit, Worker
+from aijupyter.service.workers import Workers
 
 HOST = "127.0.0.1"
 
 
-def one_worker() -> Executor:
-    """The thread in which the engine works."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="aijupyter-engine")
-
-
 @asynccontextmanager
 async def running(
-    engine: Engine,
-    credentials: Credentials,
-    options: ServiceOptions,
-    emit: Emit,
-    *,
-    port: int = 0,
-    executor: Callable[[], Executor] = one_worker,
+    workers: Workers, credentials: Credentials, options: ServiceOptions, *, port: int = 0
 ) -> AsyncIterator[str]:
     """Serve on 127.0.0.1 until the block ends; gives the base URL. Port 0 takes any that is free.
 
-    The models start loading at once. On leaving, jobs under way are dropped; a computation that has begun goes on in
-    its thread until it is done, since nothing can interrupt it.
+    The models start loading at once. On leaving, jobs under way are dropped and the workers are closed.
     Raises ServiceError where the port cannot be had.
     """
-    pool = executor()
-    runner = Runner(Worker(engine, emit), pool, options)
+    runner = Runner(workers, options)
     app = Service(Tokens(credentials, options.token_seconds), runner, options).application()
     serving = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     try:
@@ -56,7 +41,7 @@ async def running(
     finally:
         await runner.close()
         await serving.cleanup()
-        pool.shutdown(wait=False, cancel_futures=True)
+        await workers.close()
 
 
 def _no_port(port: int, error: Exception) -> ServiceError:

@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory, mkstemp
 from typing import Any, TextIO
 
 from aijupyter.errors import ServiceError
-from aijupyter.service.finding import find_engine
 from aijupyter.service.options import Credentials, FetchFrom, ServiceOptions
 from aijupyter.service.server import running
+from aijupyter.service.workers import hire
 
 FIRST_LINE = "# Made by the aijupyter service for as long as it runs; removed when it ends."
 OTHER_FILE = "Name another file for the credentials."
@@ -31,27 +31,28 @@ def serve(
     fetch_from: FetchFrom = "loopback",
     *,
     engine: str = "local",
+    executor: str = "processes",
     out: TextIO | None = None,
 ) -> None:
     """Serve on 127.0.0.1 until Ctrl-C or SIGTERM. Port 0 takes any that is free.
 
     Fresh credentials are written to `credentials_file` (an env file, readable by its owner only) and removed at the
-    end; `out` (default stdout) is told the address, never a secret. When an analysis is under way at the end, the
-    whole process ends at once, since nothing can interrupt it.
+    end; `out` (default stdout) is told the address, never a secret. `executor` says who works: see
+    aijupyter.service.workers.hire. When an analysis is under way at the end, the whole process ends at once.
     Raises ServiceError where the port, the file or the engine cannot be had.
     """
     out = out or sys.stdout
     sys.path += [entry for entry in [str(Path.cwd())] if ":" in engine and entry not in sys.path]
     credentials_file = credentials_file.absolute()
     _check_free(credentials_file)
-    chosen = find_engine(engine, model)
+    workers = hire(executor, engine, model, lambda event: _tell(out, event))
     credentials = new_credentials()
     with TemporaryDirectory(prefix="aijupyter-", ignore_cleanup_errors=True) as scratch, suppress(KeyboardInterrupt):
         options = ServiceOptions(fetch_from=fetch_from, scratch=Path(scratch))
 
         async def until_stopped() -> None:
             stop = _stop_signal()
-            async with running(chosen, credentials, options, lambda event: _tell(out, event), port=port) as url:
+            async with running(workers, credentials, options, port=port) as url:
                 with _written(credentials_file, _env(url, credentials)):
                     _say(out, f"The AI service listens on {url} (engine {engine}, model {model}).")
                     _say(out, f'Connect: aijupyter.connect(env_file="{credentials_file.as_posix()}")')

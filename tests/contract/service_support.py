@@ -16,6 +16,7 @@ from aiohttp import ClientSession, web
 from aijupyter.models import AnalysisTask
 from aijupyter.service.options import Credentials, ServiceOptions
 from aijupyter.service.server import running
+from aijupyter.service.workers import ThreadWorkers
 
 CREDENTIALS = Credentials("the-client", "the-secret", "the-jwt")
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -189,7 +190,7 @@ async def service(engine: CannedEngine, scratch: Path, **options: Any) -> AsyncI
     """A running service and a client that holds a token."""
     events: list[Mapping[str, Any]] = []
     settings = ServiceOptions(scratch=scratch, **options)
-    async with running(engine, CREDENTIALS, settings, events.append) as url, ClientSession() as http:
+    async with running(ThreadWorkers(engine, events.append), CREDENTIALS, settings) as url, ClientSession() as http:
         client = Client(url, http, scratch, events)
         _, granted = await client.grant()
         client.token = granted["access_token"]

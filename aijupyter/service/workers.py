@@ -146,15 +146,18 @@ def hire(executor: str, engine: str, model: str, emit: Emit, *, logs: bool = Fal
     return ProcessWorkers(spec, emit, size=int(chosen["size"] or 0), memory_limit=memory, logs=logs)
 
 
-async def outcome(future: Future[Any]) -> Any:
-    """What a future gives. Cancelling the wait cancels the future."""
+async def outcome(future: Future[Any], lost: str = "The workers were closed.") -> Any:
+    """What a future gives. Cancelling the wait cancels the future.
+
+    Raises WorkerLostError with the problem `lost` where somebody else cancelled it.
+    """
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise WorkerLostError("The analysis was given up by those who worked on it.", "Send the job again.") from None
+        raise WorkerLostError(lost, "Send the job again.") from None
 
 
 def operations_of(engine: Engine) -> frozenset[Operation]:

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
@@ -55,13 +55,12 @@ class ClusterWorkers(Workers):
         self._connecting = threading.Lock()
         self._client: Any = None
         self._refusal: tuple[float, ServiceError] | None = None
-        self._executor()
-        self.parallel = max(1, len(self._client.nthreads()))
+        self.parallel = max(1, len(self._worker_addresses()))
 
     def prepare(self) -> None:  # noqa: D102  # see Workers
-        executor: Any = self._executor()
-        for worker in self._client.nthreads():
-            executor.submit(prepare_there, self._spec, self._topic, workers=[worker])
+        submit = self._submit_to()
+        for worker in self._worker_addresses():
+            submit(prepare_there, self._spec, self._topic, workers=[worker])
 
     async def analyze(self, job_id: str, task: AnalysisTask) -> str:  # noqa: D102
         return cast("str", await self._ask(task.audio, analyze_there, self._spec, self._topic, job_id, task))
@@ -83,16 +82,21 @@ class ClusterWorkers(Workers):
                 ) from None
             raise
 
-    def _submit(self, audio: str, function: Any, *arguments: Any) -> Future[Any]:
-        return self._executor().submit(function, *arguments, _content(audio))
+    def _worker_addresses(self) -> list[str]:
+        self._submit_to()
+        return list(self._client.nthreads())
 
-    def _executor(self) -> Executor:
-        """The cluster's executor; connects where there is no connection. Raises ServiceError."""
+    def _submit(self, audio: str, function: Any, *arguments: Any) -> Future[Any]:
+        return self._submit_to()(function, *arguments, _content(audio))
+
+    def _submit_to(self) -> Callable[..., Future[Any]]:
+        """The `submit` of the cluster's executor; connects where there is no connection. Raises ServiceError."""
         with self._connecting:
             if self._client is None or self._client.status != "running":
                 self._disconnect()
                 self._connect()
-            return cast("Executor", self._client.get_executor(pure=False))
+            executor: Executor = self._client.get_executor(pure=False)
+            return executor.submit
 
     def _connect(self) -> None:
         if self._refusal is not None and time.monotonic() - self._refusal[0] < RETRY_SECONDS:
@@ -188,7 +192,7 @@ def _connected(address: str) -> Any:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()  # Client would try for long
-        return Client(f"tcp://{address}", timeout=CONNECT_SECONDS, set_as_default=False)
+        return Client(f"tcp://{address}", timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ServiceError(
             f"The Dask scheduler at {address} does not answer ({type(error).__name__}).", CHECK

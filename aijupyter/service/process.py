@@ -15,8 +15,8 @@ from aijupyter.errors import ServiceError, WorkerLostError
 from aijupyter.service.worker import Emit
 
 END_SECONDS = 5.0
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""What CTranslate2 and NumPy's libraries ask for the number of threads to use."""
+CALM = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Threads that wait must not spin: NumPy's took as much of the processor again as the whole analysis."""
 AGAIN = "Send the job again. If the same recording ends it once more, the recording is the cause: convert it to WAV."
 
 
@@ -107,7 +107,7 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
 def _spawn(label: str, threads: int, stderr: int | None) -> subprocess.Popen[bytes]:
     # It looks for an engine's module where this process would, and for nothing beside the notebook (-P).
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    environment.update({name: os.environ.get(name, str(threads)) for name in THREADS})
+    environment = {**CALM, "OMP_NUM_THREADS": str(threads), **environment}
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW

@@ -90,6 +90,16 @@ def wait_for(gate: str | None) -> None:
         time.sleep(0.01)
 
 
+def open_gate(gate: str) -> None:
+    """Let those who wait for it go on."""
+    Path(gate).touch()
+
+
+def command_of(pid: int) -> list[str]:
+    """What `ps` shows of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
 def task(audio: Path | None = None, **options: Any) -> AnalysisTask:
     """A task with options for the engine."""
     return AnalysisTask(Operation.ANALYZE, str(audio) if audio else "", options)
@@ -159,7 +169,7 @@ async def test_two_processes_share_the_work(tmp_path: Path) -> None:
         pids = [str(tmp_path / name) for name in "ab"]
         jobs = [asyncio.create_task(hands.do(pid, tmp_path / "call", gate=gate, pid=pid)) for pid in pids]
         await soon(lambda: all(Path(pid).exists() for pid in pids))
-        Path(gate).touch()
+        open_gate(gate)
         one, other = await asyncio.gather(*jobs)
         assert one["pid"] != other["pid"]
         assert (one["heard"], one["model"]) == (5, "the model")
@@ -180,7 +190,7 @@ async def test_one_small_job_takes_one_process() -> None:
         hands.workers.prepare()
         pid = (await hands.do())["pid"]
         assert children(os.getpid()) == {pid}
-        command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        command = command_of(pid)
         assert "aijupyter.service.process_main" in command
         assert f"engine {MOODY}, 1 of 4" in command
     assert children(os.getpid()) == set()
@@ -211,7 +221,7 @@ async def test_a_process_killed_from_outside_loses_nothing(tmp_path: Path) -> No
         job = asyncio.create_task(hands.do(pid=str(pid), gate=gate))
         await soon(lambda: pid.exists() and pid.read_text() != "")
         os.kill(int(pid.read_text()), signal.SIGKILL)
-        Path(gate).touch()
+        open_gate(gate)
         answer = await job
         os.kill(answer["pid"], signal.SIGKILL)
         assert (await hands.do())["pid"] != answer["pid"]
@@ -258,7 +268,7 @@ async def test_a_long_recording_does_not_hold_up_short_ones(tmp_path: Path) -> N
         assert [(await hands.do("short", short))["heard"] for _ in range(2)] == [1, 1]
         assert not [job for job in jobs if job.done()]
         assert [event["jobId"] for event in hands.events if "jobId" in event].count("long 1") == 0
-        Path(gate).touch()
+        open_gate(gate)
         assert {answer["heard"] for answer in await asyncio.gather(*jobs)} == {LIGHT_BYTES + 1}
         await soon(lambda: len(children(os.getpid())) == 1)
 
@@ -286,6 +296,7 @@ async def test_an_engines_errors_come_through(tmp_path: Path) -> None:
         assert (await hands.do())["pid"] == pid
 
 
+@PROC
 async def test_closing_ends_what_is_under_way(tmp_path: Path) -> None:
     """Quickly, with an error for whoever waits, and twice without harm."""
     threads = set(threading.enumerate())
@@ -299,8 +310,7 @@ async def test_closing_ends_what_is_under_way(tmp_path: Path) -> None:
         endings = await asyncio.gather(*jobs, return_exceptions=True)
         assert all(isinstance(ending, WorkerLostError) for ending in endings), endings
     await soon(lambda: {thread for thread in threading.enumerate() if thread.name.startswith("aijupyter")} <= threads)
-    if Path("/proc/self").exists():
-        assert gone(int(pid.read_text()))
+    assert gone(int(pid.read_text()))
 
 
 def test_the_pool_is_an_executor() -> None:
@@ -383,7 +393,7 @@ async def test_a_dask_cluster_answers_as_the_pool_does(tmp_path: Path, capfd: py
             gate, pids = str(tmp_path / "gate"), [str(tmp_path / name) for name in "ab"]
             jobs = [asyncio.create_task(cluster.do(pid, call, gate=gate, pid=pid)) for pid in pids]
             await soon(lambda: all(Path(pid).exists() for pid in pids))
-            Path(gate).touch()
+            open_gate(gate)
             answers = await asyncio.gather(*jobs)
             assert len({answer.pop("pid") for answer in answers}) == 2
             local = await pool.do("job", call)

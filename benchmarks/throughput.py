@@ -2,10 +2,10 @@
 
     python benchmarks/throughput.py [--recordings 40] [--workers 2]
 
-Short recordings (10 s each, cut from the shipped samples) go through a pool of one process, then of `--workers`. For each
-are printed: jobs per minute; the processors' share that the processes used (100% is one core), and with the time that
-they were ready but others had the core (Linux only), which says more on a machine that is busy with something else; and
-the memory of each process. Models are loaded before the clock starts.
+Short recordings (10 s each, cut from the shipped samples) go through a pool of one process, then of `--workers`. For
+each are printed: jobs per minute; the processors' share that the processes used (100% is one core), and the same with
+the time in which they were ready but others had the core (Linux only), which says more on a machine that is busy with
+something else; and the memory of each process. Models are loaded before the clock starts.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ async def measure(size: int, recordings: list[Path]) -> float:
     per_minute = 60 * len(recordings) / took
     print(
         f"{len(processes)} processes of {threads_each(size)} threads   {per_minute:6.1f} jobs/min, {took:5.1f} s,"
-        f" processors {busy:4.0%} (with those waited for {willing:4.0%}), {busy * took / len(recordings):.2f} s of processor time a job, {memory}"
+        f" processors {busy:4.0%} ({willing:4.0%} with those waited for),"
+        f" {busy * took / len(recordings):.2f} s of processor time a job, {memory}"
     )
     return per_minute
 

@@ -2,7 +2,9 @@
 
 The recording travels with its task, so that the workers may be anywhere; one of more than TRAVEL_BYTES must lie in a
 folder that they share with the service. Each worker process makes its engine once and does one analysis at a time:
-start them with one thread each (`dask worker HOST:PORT --nworkers 4 --nthreads 1`).
+start them with one thread each (`dask worker HOST:PORT --nworkers 4 --nthreads 1`). Their answers are the pool's where
+their libraries compute with one thread too, which is what Dask's nannies tell them unless they were told not to: with
+other numbers of threads sums are rounded otherwise, and now and then another word is heard.
 """
 
 from __future__ import annotations
@@ -122,7 +124,7 @@ def analyze_there(spec: EngineSpec, topic: str, job_id: str, task: AnalysisTask,
     """On a Dask worker: `analyze` of its own engine."""
     with _at_hand(task.audio, content) as audio:
         there = replace(task, audio=audio)
-        return cast("str", ask(spec, "analyze", job_id, there, emit=_ClusterNews(topic).emit))
+        return cast("str", _ask_here(spec, topic, "analyze", job_id, there))
 
 
 def voice_there(
@@ -130,12 +132,16 @@ def voice_there(
 ) -> VoicePrint:
     """On a Dask worker: `voice_print` of its own engine."""
     with _at_hand(audio, content) as there:
-        return cast("VoicePrint", ask(spec, "voice_print", there, known, emit=_ClusterNews(topic).emit))
+        return cast("VoicePrint", _ask_here(spec, topic, "voice_print", there, known))
 
 
 def prepare_there(spec: EngineSpec, topic: str) -> None:
     """On a Dask worker: load its own engine's models."""
-    ask(spec, "prepare", emit=_ClusterNews(topic).emit)
+    _ask_here(spec, topic, "prepare")
+
+
+def _ask_here(spec: EngineSpec, topic: str, method: str, *arguments: Any) -> Any:
+    return ask(spec, method, *arguments, emit=_ClusterNews(topic).emit)
 
 
 class _ClusterNews:

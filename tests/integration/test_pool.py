@@ -360,7 +360,8 @@ class EndlessEngine(MoodyEngine):
 def dask_cluster(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real scheduler and two real workers on loopback: its address, and the scheduler's process."""
     path = os.pathsep.join([str(HERE.parents[1]), str(HERE), str(HERE.parent)])
-    environment = os.environ | {"PYTHONPATH": path}
+    as_nannies_do = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": path} | as_nannies_do
     file = folder / "scheduler.json"
     common = ("--scheduler-file", str(file), "--no-dashboard")
 

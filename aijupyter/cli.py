@@ -50,6 +50,7 @@ def _serve(options: argparse.Namespace) -> None:
         store=options.store,
         limit=Limit.parse(options.limit) if options.limit else None,
         rehearsal=Rehearsal.parse(options.rehearse) if options.rehearse else None,
+        executor=options.executor,
     )
 
 
@@ -106,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--model", default="tiny.en", help="the speech model's name or folder (default: %(default)s)")
     serve.add_argument(
         "--engine", default="local", help="an installed engine, or module:attribute (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--executor",
+        default="processes",
+        help="who works: processes, processes:N, processes:N:4GiB (the most memory of each), thread, or"
+        " dask://HOST:PORT (default: %(default)s)",
     )
     serve.add_argument(
         "--fetch-from",

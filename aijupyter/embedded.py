@@ -50,6 +50,7 @@ class EmbeddedService:
         fetch_from: str = "public",
         receiver_host: str = "127.0.0.1",
         store: Path | None = None,
+        executor: str = "processes",
     ) -> None:
         self.client_id = secrets.token_urlsafe(16)
         self.client_secret = secrets.token_urlsafe(32)
@@ -61,6 +62,7 @@ class EmbeddedService:
             "fetch_from": fetch_from,
             "friends": [receiver_host],
             "store": place,
+            "executor": executor,
             "port": 0,
         }
         self._lock = threading.Lock()
@@ -311,7 +313,7 @@ class _Shared:
     holders: int = 1
 
 
-_Key = tuple[str, str, str, str, Path | None]
+_Key = tuple[str, str, str, str, Path | None, str]
 _lock = threading.Lock()
 _shared: dict[_Key, _Shared] = {}
 _at_fork: set[IO[bytes]] = set()
@@ -324,14 +326,16 @@ def acquire(
     fetch_from: str = "public",
     receiver_host: str = "127.0.0.1",
     store: Path | None = None,
+    executor: str = "processes",
     timeout: float = 30.0,
 ) -> EmbeddedService:
     """A running service, shared with every other holder in this process that asked for the same.
 
-    Give it back with `release`. A shared service whose process has died is replaced by a new one.
+    `executor` says who does its analyses: see aijupyter.service.workers.hire. Give it back with `release`. A shared
+    service whose process has died is replaced by a new one.
     Raises ServiceError when it does not listen within `timeout` seconds.
     """
-    key = (model, engine, fetch_from, receiver_host, store)
+    key = (model, engine, fetch_from, receiver_host, store, executor)
     with _lock:
         shared = _shared.get(key)
         if shared is not None and shared.service.alive:
@@ -341,7 +345,12 @@ def acquire(
             del _shared[key]
             shared.service.stop()
         service = EmbeddedService(
-            model=model, engine=engine, fetch_from=fetch_from, receiver_host=receiver_host, store=store
+            model=model,
+            engine=engine,
+            fetch_from=fetch_from,
+            receiver_host=receiver_host,
+            store=store,
+            executor=executor,
         )
         service.start(timeout)
         _shared[key] = _Shared(service)

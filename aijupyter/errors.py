@@ -19,7 +19,8 @@
     │   └── TunnelTimeoutError       (TimeoutError)     a step of opening it took too long
     ├── ServiceError                 (RuntimeError)     the embedded AI service cannot run
     │   ├── LocalExtraMissingError   (ImportError)      the packages of the `local` extra are not installed
-    │   └── ModelsMissingError                          a model is neither cached nor to be fetched
+    │   ├── ModelsMissingError                          a model is neither cached nor to be fetched
+    │   └── WorkerLostError                             the process that did the analysis ended, or was ended
     ├── NestingError                 (RuntimeError)     the running loop cannot be nested
     │   └── NestingMissingError      (ModuleNotFoundError)  the package that does it is not installed
     ├── ExtraMissingError            (ImportError)      the packages of the `explore` extra are not installed
@@ -188,6 +189,10 @@ class LocalExtraMissingError(ServiceError, ImportError):
 
 class ModelsMissingError(ServiceError):
     """A model is not on this machine and cannot be fetched."""
+
+
+class WorkerLostError(ServiceError):
+    """The process that did the analysis ended before it was done: it crashed, was killed, or took too much memory."""
 
 
 class NestingError(AIJupyterError, RuntimeError):

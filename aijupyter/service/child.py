@@ -22,11 +22,11 @@ from tempfile import mkdtemp
 from typing import Any, BinaryIO, NoReturn
 
 from aijupyter.errors import AIJupyterError, ServiceError
-from aijupyter.service.finding import find_engine
 from aijupyter.service.options import Credentials, ServiceOptions
+from aijupyter.service.pipes import take_pipes
 from aijupyter.service.server import opened, running
 from aijupyter.service.store import Store
-from aijupyter.service.workers import ThreadWorkers
+from aijupyter.service.workers import hire
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class EventWriter:
 def run_child() -> NoReturn:
     """Take orders, serve until the parent is gone, and end the process with it, whatever is being computed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # interrupting a cell is not meant for us
-    orders_pipe, events_pipe = _take_pipes()
+    orders_pipe, events_pipe = take_pipes()
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("aijupyter").setLevel(logging.INFO)
     try:
@@ -98,8 +98,8 @@ async def _serve(orders: Mapping[str, Any], folder: Path, writer: EventWriter) -
     sys.path += [entry for entry in orders.get("path", ()) if entry not in sys.path]
     scratch = folder / "media"
     scratch.mkdir(mode=0o700, exist_ok=True)
-    engine = find_engine(orders.get("engine", "local"), orders.get("model", "tiny.en"))
-    workers = ThreadWorkers(engine, writer.emit)
+    engine, model = orders.get("engine", "local"), orders.get("model", "tiny.en")
+    workers = hire(orders.get("executor", "processes"), engine, model, writer.emit, logs=True)
     credentials = Credentials(orders["client_id"], orders["client_secret"], orders["jwt"])
     options = ServiceOptions(
         fetch_from=orders.get("fetch_from", "loopback"), friends=frozenset(orders.get("friends", ())), scratch=scratch
@@ -119,16 +119,6 @@ async def _store(stack: AsyncExitStack, place: str | None, folder: Path) -> Stor
         except ServiceError as error:
             logger.warning("Enrolled voices are neither found nor kept: %s", error)
     return await stack.enter_async_context(opened(folder / "service.db", durable=False))
-
-
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the parent, kept to ourselves: what an engine prints goes to the log, and it reads nothing."""
-    orders, events = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return os.fdopen(orders, "rb"), os.fdopen(events, "wb")
 
 
 def _leave_with_parent(pipe: BinaryIO, folder: Path) -> None:

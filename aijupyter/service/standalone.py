@@ -16,13 +16,12 @@ from tempfile import TemporaryDirectory, mkstemp
 from typing import Any, TextIO
 
 from aijupyter.errors import ServiceError
-from aijupyter.protocols import Engine
-from aijupyter.service.finding import find_engine
 from aijupyter.service.limits import Limit
 from aijupyter.service.options import Credentials, FetchFrom, ServiceOptions
 from aijupyter.service.rehearsal import Rehearsal
 from aijupyter.service.server import opened, running
-from aijupyter.service.workers import ThreadWorkers
+from aijupyter.service.worker import Emit
+from aijupyter.service.workers import Workers, hire
 
 FIRST_LINE = "# Made by the aijupyter service for as long as it runs; removed when it ends."
 OTHER_FILE = "Name another file for the credentials."
@@ -36,6 +35,7 @@ def serve(
     fetch_from: FetchFrom = "loopback",
     *,
     engine: str = "local",
+    executor: str = "processes",
     store: Path | None = None,
     limit: Limit | None = None,
     rehearsal: Rehearsal | None = None,
@@ -44,7 +44,8 @@ def serve(
     """Serve on 127.0.0.1 until Ctrl-C or SIGTERM. Port 0 takes any that is free.
 
     Credentials are written to `credentials_file` (an env file, readable by its owner only) and removed at the end;
-    `out` (default stdout) is told the address, never a secret. With a `store`, a file, the next start on it goes
+    `out` (default stdout) is told the address, never a secret. `executor` says who works: see
+    aijupyter.service.workers.hire. With a `store`, a file, the next start on it goes
     on with the jobs, the voices, the credentials and, where it is free, the port. A `rehearsal` keeps a `limit` in any
     case, the provider's by default. When an analysis is under way at the end, the whole process ends at once, since
     nothing can interrupt it.
@@ -57,7 +58,7 @@ def serve(
     limit = limit or (Limit() if rehearsal else None)
     with TemporaryDirectory(prefix="aijupyter-", ignore_cleanup_errors=True) as scratch, suppress(KeyboardInterrupt):
         options = ServiceOptions(fetch_from=fetch_from, limit=limit, scratch=Path(scratch))
-        standing = _Standing(find_engine(engine, model), options, store, rehearsal, out)
+        standing = _Standing(lambda emit: hire(executor, engine, model, emit), options, store, rehearsal, out)
         greeting = [f"(engine {engine}, model {model}).", *_further(store, limit, rehearsal)]
         asyncio.run(standing.until_stopped(port, credentials_file, greeting))
     if rehearsal is not None:
@@ -69,7 +70,7 @@ def serve(
 class _Standing:
     """One run of the service at a terminal."""
 
-    engine: Engine
+    hired: Callable[[Emit], Workers]
     options: ServiceOptions
     store: Path | None
     rehearsal: Rehearsal | None
@@ -81,9 +82,14 @@ class _Standing:
         place = self.store or self.options.scratch / "service.db"
         async with opened(place, durable=self.store is not None) as store:
             credentials = await store.credentials(new_credentials)
-            workers = ThreadWorkers(self.engine, self._tell)
             served = running(
-                workers, credentials, self.options, self._tell, port=port, store=store, rehearsal=self.rehearsal
+                self.hired(self._tell),
+                credentials,
+                self.options,
+                self._tell,
+                port=port,
+                store=store,
+                rehearsal=self.rehearsal,
             )
             async with served as url:
                 with _written(credentials_file, _env(url, credentials)):

@@ -1,16 +1,22 @@
-"""The worker thread's side: the engine is loaded once, asked one task at a time, and its news passed on."""
+"""The worker's side: an engine is made and loaded once, asked one task at a time, and its news passed on.
+
+`Worker` serves one thread. `ask` is for processes that are handed a task and must find their engine by themselves.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aijupyter.errors import AIJupyterError
 from aijupyter.models import AnalysisTask, VoicePrint
 from aijupyter.protocols import Engine
+from aijupyter.service.finding import find_engine
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +28,11 @@ RETRY_SECONDS = 5.0
 
 
 class Worker:
-    """Calls the engine. Its methods run in the one worker thread, so they need no lock."""
+    """Calls the engine. Its methods run in one thread at a time, so they need no lock. `emit` gets its news."""
 
     def __init__(self, engine: Engine, emit: Emit, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self._engine = engine
-        self._emit = emit
+        self.emit = emit
         self._retry_seconds = retry_seconds
         self._loaded = False
         self._failure: tuple[float, Exception] | None = None
@@ -71,7 +77,7 @@ class Worker:
         self._tell("ready", "The models are loaded.")
 
     def _tell(self, state: str, message: str) -> None:
-        self._emit({"event": "models", "state": state, "message": message})
+        self.emit({"event": "models", "state": state, "message": message})
 
     def _progress_of(self, job_id: str) -> Callable[[float], None]:
         told_at, told = 0.0, 0.0
@@ -81,7 +87,7 @@ class Worker:
             share, now = min(max(share, told), 1.0), time.monotonic()
             if share > told and (now - told_at >= PROGRESS_SECONDS or share == 1.0):
                 told_at, told = now, share
-                self._emit({"event": "progress", "jobId": job_id, "share": round(share, 4)})
+                self.emit({"event": "progress", "jobId": job_id, "share": round(share, 4)})
 
         return report
 
@@ -91,3 +97,39 @@ def _explained(error: Exception) -> str:
         return str(error)
     logger.error("The engine could not be loaded.", exc_info=error)
     return f"The engine could not be loaded: {type(error).__name__}."
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Which engine a worker makes for itself: see aijupyter.service.finding.find_engine."""
+
+    name: str
+    model: str
+
+
+def ask(spec: EngineSpec, method: str, *arguments: Any, emit: Emit | None = None) -> Any:
+    """Call `prepare`, `analyze` or `voice_print` of this process's own Worker, which is made at the first call.
+
+    News go to `emit`, or to where `send_news_to` said. One call at a time: others wait.
+    """
+    with _one_at_a_time:
+        if spec not in _workers:
+            _workers[spec] = Worker(find_engine(spec.name, spec.model), _unheard)
+        worker = _workers[spec]
+        worker.emit = emit or _news
+        return getattr(worker, method)(*arguments)
+
+
+def send_news_to(emit: Emit) -> None:
+    """Where the news of this process go."""
+    global _news  # noqa: PLW0603  # a process has one parent
+    _news = emit
+
+
+def _unheard(_: Mapping[str, Any]) -> None:
+    """Nobody listens yet."""
+
+
+_workers: dict[EngineSpec, Worker] = {}
+_news: Emit = _unheard
+_one_at_a_time = threading.Lock()

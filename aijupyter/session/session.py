@@ -323,6 +323,7 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking, Measuring):
             fetch_from=settings.fetch_from,
             receiver_host=settings.host,
             store=settings.store,
+            executor=settings.executor,
         )
         self._service = service
         self._undo.append(lambda: embedded.release(service))

@@ -60,6 +60,8 @@ class Framing:
         if (end if end >= 0 else len(data)) > self._most_bytes:
             raise MalformedError
         if end < 0:
+            if data.count(b"\n") != data.count(b"\r\n"):  # else it would seem never to end
+                raise MalformedError
             self._head = data
             return b""
         self._read_head(data[:end])

@@ -13,7 +13,7 @@ MOST_LENGTH_DIGITS = 15
 LONGEST_CHUNK_LINE = 16
 
 _HEAD = re.compile(
-    rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE) (?:/|https?://[^/?#])[!-~]* HTTP/1\.[01]"
+    rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE) (?:/|https?://[!$-.0->@-~])[!-~]* HTTP/1\.[01]"
     rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*)*"
 )
 _LENGTH = re.compile(rb"\r\ncontent-length:[\t ]*([0-9]{1,%d})[\t ]*(?:\r\n|$)" % MOST_LENGTH_DIGITS)

@@ -13,7 +13,7 @@ MOST_LENGTH_DIGITS = 15
 LONGEST_CHUNK_LINE = 16
 
 _HEAD = re.compile(
-    rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE) (?:/|https?://[^/?#])[!-~]* HTTP/1\.[01]"
+    rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE) (?:/|https?://[!$-.0->@-~])[!-~]* HTTP/1\.[01]"
     rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*)*"
 )
 _LENGTH = re.compile(rb"\r\ncontent-length:[\t ]*([0-9]{1,%d})[\t ]*(?:\r\n|$)" % MOST_LENGTH_DIGITS)
@@ -60,6 +60,8 @@ class Framing:
         if (end if end >= 0 else len(data)) > self._most_bytes:
             raise MalformedError
         if end < 0:
+            if data.count(b"\n") != data.count(b"\r\n"):  # else it would seem never to end
+                raise MalformedError
             self._head = data
             return b""
         self._read_head(data[:end])

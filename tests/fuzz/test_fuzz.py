@@ -8,7 +8,7 @@ import pytest
 from fuzzing import run, table
 
 SEED = 5
-INPUTS = 1200
+INPUTS = 800
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -139,7 +139,7 @@ SHAPES = {
     "a length without digits": HEAD + "Content-Length: \r\n\r\n{}",
     "a name with a space": HEAD + "Content-Length : 2\r\n\r\n{}",
     "a folded line": HEAD + "X: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
-    "bare line feeds": HEAD.replace("\r\n", "\n") + "Content-Length: 2\n\n{}\r\n\r\n",
+    "bare line feeds": HEAD.replace("\r\n", "\n") + "Content-Length: 2\n\n{}",
     "one bare line feed": HEAD + "X: a\nContent-Length: 2\r\n\r\n{}",
     "another coding": HEAD + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "a coding that looks like it": HEAD + "Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",

@@ -101,7 +101,7 @@ class ProcessWorkers(Workers):
         self._pool.submit(ask, self._spec, "prepare", warming=True)
 
     async def analyze(self, job_id: str, task: AnalysisTask) -> str:  # noqa: D102
-        heavy = await asyncio.to_thread(is_long, task.audio)
+        heavy = is_long(task.audio)  # at once, in no thread, so that the order in which jobs came is kept
         return cast("str", await outcome(self._pool.submit(ask, self._spec, "analyze", job_id, task, heavy=heavy)))
 
     async def voice_print(self, audio: str, known: VoicePrint | None) -> VoicePrint:  # noqa: D102

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -336,22 +336,18 @@ def test_it_listens_on_this_machine_alone() -> None:
         listening = set()
         for table in ("tcp", "tcp6"):
             for line in Path(f"/proc/{service.pid}/net/{table}").read_text().splitlines()[1:]:
-                (
-                    _,
-                    local,
-                    _,
-                    state,
-                    *_,
-                ) = fields = line.split()
-                if state == "0A" and f"socket:[{fields[9]}]" in sockets:
-                    listening.add(local)
+                fields = line.split()
+                if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                    listening.add(fields[1])
         assert listening == {f"0100007F:{port:04X}"}
 
 
 def test_every_path_wants_the_token() -> None:
     """All that the service answers, but the token call itself, which wants the credentials."""
     options = ServiceOptions(scratch=Path())
-    application = Service(Tokens(Credentials("i", "s", "j"), 60), cast("Any", None), options).application()
+    nothing: Any = None
+    tokens = Tokens(Credentials("i", "s", "j"), 60)
+    application = Service(tokens, nothing, nothing, nothing, options, None).application()
     routes = [(route.method, route.resource.canonical) for route in application.router.routes() if route.resource]
     assert len(routes) > 8
     with started() as (service, _):

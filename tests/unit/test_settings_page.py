@@ -44,6 +44,7 @@ def test_every_setting_has_its_line_and_its_call() -> None:
 def test_a_line_of_a_file_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The setting takes the value that the line gives."""
     monkeypatch.delenv("AIJUPYTER_LEDGER")
+    monkeypatch.delenv("AIJUPYTER_STORE")
     rest = "RC_APP_CLIENT_ID=i\nRC_APP_CLIENT_SECRET=s\nRC_USER_JWT=j\n"
     (tmp_path / ".env").write_text(f"{rest}{line}\n")
     settings = Settings.load()

@@ -14,6 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests/double.py, for every fol
 from double import ProviderDouble
 
 ROOT = Path(__file__).parents[1]
+USES_KERNELS = {"Kernel", "kernel", "NotebookClient", "run_against_a_double"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay together, and one worker has all kernels: two that start at once may choose the same port."""
+    for item in items:
+        names = vars(getattr(item, "module", None) or object).keys()
+        item.add_marker(pytest.mark.xdist_group("kernels" if names & USES_KERNELS else str(item.path)))
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from aijupyter.results.frames import speakers_of, text
-from aijupyter.results.interaction import SUMMARIES, Interaction
+from aijupyter.results.insights import SUMMARIES
+from aijupyter.results.interaction import Interaction
 from aijupyter.results.transcript import Transcript
 
 NO_TIME = 0xFFFFFFFF

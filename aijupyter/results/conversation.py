@@ -47,6 +47,27 @@ def join(
     return made({"status": "Success", "response": response, "joined": answers}, words, speakers or words, names)
 
 
+def without_words(heard: Diarization | Emotions) -> Conversation:
+    """An answer that has no words as a conversation that has none, for whatever shows or draws one.
+
+    Scores of an identification are no confidences, and are left out.
+    """
+    if isinstance(heard, Emotions):
+        pairs = zip(heard._items, heard.felt, strict=True)  # noqa: SLF001  # a family of results
+        items = [_felt(item, emotion) for item, emotion in pairs]
+    else:
+        items = heard._utterance_items  # noqa: SLF001  # see above
+    if isinstance(heard, Identification):
+        items = [{**item, "confidence": None} for item in items]
+    raw = {"status": "Success", "response": {"utteranceInsights": items}, "joined": {str(heard.operation): heard.raw}}
+    return made(raw, heard, heard, {})
+
+
+def _felt(item: dict[str, Any], emotion: Any) -> dict[str, Any]:
+    insight = {"name": "Emotion", "value": emotion, "confidence": item.get("confidence")}
+    return {"start": item.get("start"), "end": item.get("end"), "insights": [insight]}
+
+
 def made(raw: dict[str, Any], words: Result, owner: Result, names: Mapping[str, str]) -> Conversation:
     """A conversation whose speakers are the `owner`'s, called by `names` where that one has given none."""
     conversation = Conversation(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from aijupyter.results.base import Result, framed
 from aijupyter.results.frames import TALK, TURNS, column, frame, listed, member, number, speakers_of, text
 from aijupyter.results.speakers import by_name, speaker_rows
+
+if TYPE_CHECKING:
+    from aijupyter.explore.figures import ConversationFigures
 
 
 class Diarization(Result):
@@ -42,6 +45,14 @@ class Diarization(Result):
         `talk_ratio` is the speaker's percentage of all talk.
         """
         return frame(TALK, by_name(speaker_rows(self._utterance_items), self._names))
+
+    @property
+    def plot(self) -> ConversationFigures:
+        """Ready figures: `.plot.timeline()`, `.plot.talk_ratio()`."""
+        from aijupyter.explore.figures import ConversationFigures  # noqa: PLC0415  # figures are not for every result
+        from aijupyter.results.conversation import without_words  # noqa: PLC0415  # nor is this
+
+        return ConversationFigures(without_words(self))
 
     @cached_property
     def _utterance_items(self) -> list[dict[str, Any]]:

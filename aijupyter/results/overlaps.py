@@ -79,7 +79,8 @@ class Stretches:
         mine = (self.starts[own], self.ends[own])
         seconds = _covered(*mine, np.ones(own.sum()), starts, ends)
         weighed = _covered(*mine, self.weights[own], starts, ends)
-        return np.divide(weighed, seconds, out=np.full(len(starts), np.nan), where=seconds > EQUAL)
+        means: Times = np.divide(weighed, seconds, out=np.full(len(starts), np.nan), where=seconds > EQUAL)
+        return means
 
     def _nearest(self, starts: Times, ends: Times) -> Places:
         if not len(self.starts):

@@ -64,6 +64,8 @@ def name_of_lines(given: Conversed, lines: list[dict[str, Any]]) -> str:
 
 
 def _rows(given: Conversed) -> Iterable[Any]:
+    if hasattr(given, "wait") and hasattr(given, "result"):
+        raise OptionError(f"A {type(given).__name__} is no conversation yet.", "Await it: its result is one.")
     frame: Any = getattr(given, "utterances", given)
     if hasattr(frame, "columns") and hasattr(frame, "to_dict"):
         if "text" not in frame.columns:

@@ -163,6 +163,7 @@ def _insights(result: Interaction) -> Shown:
         "questions": _rows(result.questions.rename(columns={"text": "value"}), "value", "start", "end"),
         "phrases": _rows(result.key_phrases),
         "topics": _rows(result.topics),
+        "notMade": _rows(result.not_made),
         "summaries": {kind: rows for kind, rows in parts.items() if rows},
         "others": {name: _rows(whole[whole["name"] == name], "value", "start", "end") for name in others},
     }

@@ -1,4 +1,4 @@
-"""What the provider's double answers to each operation, from the contract: in the later shape, and in the earlier one."""
+"""What the provider's double answers to each operation, from the contract: in the later shape and the earlier."""
 
 from __future__ import annotations
 
@@ -69,4 +69,6 @@ def answer_to(path: str, body: dict[str, Any]) -> Any:
     """What the operation at a path answers; None where that is said elsewhere."""
     if path == TEXT + "punctuate":
         return punctuated(body)
+    if path == AUDIO + "speech-to-text" and body.get("enableSpeakerDiarization") is False:
+        return PLAIN_TRANSCRIPT
     return LATER.get(path)

@@ -22,7 +22,7 @@ NEAR_SECONDS = 0.5
 """What overlaps with nothing belongs to what is nearest, up to so far away."""
 A_MOMENT = 0.0005
 """Half the length of what has none, so that it can overlap with something."""
-EQUAL = 1e-9
+EQUAL = 1e-6
 """Overlaps that differ by less, in seconds, are equal."""
 
 

@@ -27,15 +27,15 @@ _CELL = (
 def punctuation_html(result: Punctuation) -> Markup:
     """The texts before and after, side by side."""
     texts = result.texts
-    head = tag("tr", *(tag("th", name, scope="col", style=f"{_CELL};{QUIET}") for name in ("Before", "After")))
+    head = tag("tr", *(tag("td", name, style=f"{_CELL};{QUIET}") for name in ("Before", "After")))
     rows = [
         tag("tr", *(tag("td", tag("bdi", _cut(text)), style=_CELL) for text in row), style="background:none")
         for row in texts.head(MOST_TEXTS).itertuples(index=False)
     ]
     more = len(texts) - MOST_TEXTS
     tail = tag("div", f"… and {more:,} more, in .texts", style=QUIET) if more > 0 else ""
-    table = tag("table", tag("thead", head), tag("tbody", *rows), style="border:0;border-collapse:collapse;width:100%")
-    title = tag("div", tag("b", tag("bdi", result.recording)), style="margin-bottom:6px")
+    table = tag("table", head, *rows, style="border:0;border-collapse:collapse;width:100%")
+    title = tag("div", tag("b", tag("bdi", result.recording)))
     return tag("div", title, table if rows else section("No text was answered."), tail, style=CARD)
 
 

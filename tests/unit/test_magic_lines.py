@@ -87,7 +87,7 @@ def test_lines_are_understood(line: str, options: dict[str, object], recordings:
     ("line", "problem", "mend"),
     [
         ("transcirbe x.wav", "no action 'transcirbe'", "Did you mean transcribe?"),
-        ("frobnicate", "no action", "There are: start"),
+        ("xyzzy", "no action", "There are: start"),
         ("analyze x.wav --insight All", "no option '--insight'", "Did you mean --insights?"),
         ("analyze x.wav -w", "no option '-w'", "Did you mean --wait?"),
         ("analyze x.wav --zzz", "no option '--zzz'", "There are: --insights"),

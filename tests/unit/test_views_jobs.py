@@ -222,13 +222,13 @@ def test_an_ended_job_brings_its_answer(ai: Session, wav: Path, page: Page) -> N
 
 
 def test_a_result_that_is_no_conversation(portal: Portal, page: Page) -> None:
-    """It is shown as the line that it is."""
-    job = a_job(portal, operation=Operation.EMOTIONS, recording=HOSTILE)
+    """It is shown as the card that it is."""
+    job = a_job(portal, operation=Operation.SUMMARIZE, recording=HOSTILE)
     box = job_widget(job)
     answer = parse_envelope(b'{"jobId": "p-1", "status": "Success", "response": {}}')
     portal.call(update, job, moved(job, state=JobState.SUCCEEDED, ended=now()), answer)
     until(lambda: len(box.children) == 2)
-    assert "Result of" in Reader(box.children[1].value).text
+    assert "Summary" in Reader(box.children[1].value).text
 
 
 def test_cancelling_from_the_card(ai: Session, double: ProviderDouble, wav: Path, page: Page) -> None:

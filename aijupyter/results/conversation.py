@@ -37,8 +37,7 @@ def join(
     if speakers is not None:
         items = spoken_by(items, turns_of(speakers))
     if emotions is not None:
-        found = emotions._items  # noqa: SLF001  # see above
-        items = felt(items, Stretches.of(found, emotions.felt))
+        items = felt(items, Stretches.of(emotions._items, emotions._felt))  # noqa: SLF001  # see above
     names = {} if identification is None else names_heard(items, turns_of(identification), UNKNOWN)
     given = (words, speakers, emotions, identification)
     new = {str(one.operation): one.raw for one in given if one is not None and not isinstance(one, Conversation)}
@@ -53,7 +52,7 @@ def without_words(heard: Diarization | Emotions) -> Conversation:
     Scores of an identification are no confidences, and are left out.
     """
     if isinstance(heard, Emotions):
-        pairs = zip(heard._items, heard.felt, strict=True)  # noqa: SLF001  # a family of results
+        pairs = zip(heard._items, heard._felt, strict=True)  # noqa: SLF001  # a family of results
         items = [_felt(item, emotion) for item, emotion in pairs]
     else:
         items = heard._utterance_items  # noqa: SLF001  # see above

@@ -18,7 +18,7 @@ class Emotions(Result):
     def segments(self) -> pd.DataFrame:
         """One row for each stretch of one emotion: start, end, emotion, confidence."""
         items = self._items
-        return frame(EMOTIONS, items, index="segment", columns={"emotion": column("emotion", self.felt)})
+        return frame(EMOTIONS, items, index="segment", columns={"emotion": column("emotion", self._felt)})
 
     @framed
     def shares(self) -> pd.DataFrame:
@@ -36,7 +36,7 @@ class Emotions(Result):
         return frame(FELT, [{}] * len(felt), columns=columns)
 
     @property
-    def felt(self) -> list[Any]:
+    def _felt(self) -> list[Any]:
         """The emotion of each segment, as the answer writes it."""
         return [item.get("value") if item.get("emotion") is None else item["emotion"] for item in self._items]
 

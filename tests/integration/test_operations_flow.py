@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import base64
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from aijupyter import errors
 from aijupyter.jobs import Job
 from aijupyter.results import Conversation, Diarization, Emotions, Identification, Interaction, Punctuation, Summary
 from aijupyter.session import Session
+from aijupyter.session.verbs import VERBS
 
 
 @pytest.fixture
@@ -229,6 +232,22 @@ def test_every_page_of_speakers(ai: Session, double: ProviderDouble) -> None:
     """All of them, however many."""
     double.voices = {f"v{n}": {"speakerId": f"v{n}", "enrollmentComplete": True} for n in range(230)}
     assert ai.speakers()["speaker"].tolist() == [f"v{n}" for n in range(230)]
+
+
+async def test_the_page_about_operations_tells_the_truth(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """The examples of docs/operations.md run, one after another."""
+    (wav.parent / "ann.wav").write_bytes(wav.read_bytes())  # noqa: ASYNC240  # a test may wait
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {"ai": ai}
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for block in blocks:
+        running = eval(compile(block, "operations.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+        if running is not None:
+            await running
+    assert len(blocks) == 10
+    assert names["call"].utterances["emotion"].tolist() == ["Neutral", "Excited"]
+    assert names["batch"].failed == []
+    assert all(f"](#{verb})" in text and f"## {verb.capitalize()}\n" in text for verb in (*VERBS, "conversation"))
 
 
 async def test_both_shapes_are_one(ai: Session, double: ProviderDouble, wav: Path) -> None:

@@ -269,3 +269,11 @@ async def test_jobs_whose_fingerprints_begin_alike(ledger: Ledger) -> None:
     assert [job.key for job in await ledger.jobs(Selection(alike="aa"))] == ["k-1", "k-0"]
     assert await ledger.count(Selection(alike="ab")) == 1
     assert await ledger.jobs(Selection(alike="ff", states=frozenset({JobState.WRITTEN}))) == []
+
+
+async def test_long_texts_among_the_options(ledger: Ledger, other: Ledger) -> None:
+    """They are read as they were, by every session; a text that begins like a packed one is no other."""
+    long = {"texts": ["Grüß Gott \U0001f600 " * 3000, "zlib:"]}
+    await ledger.add(record(options=long))
+    await other.advance("k-1", JobState.RUNNING, at=T0)
+    assert (await found(other)).options == (await found(ledger)).options == long

@@ -163,6 +163,16 @@ async def test_a_conversation_waits_for_what_is_under_way(ai: Session, double: P
     assert isinstance(joint.error, errors.JobFailedError)
 
 
+async def test_texts_that_failed_are_asked_again(ai: Session, double: ProviderDouble) -> None:
+    """A batch knows what it asked about."""
+    double.plan.fail = [{"errorCode": "CAI-110", "message": "Busy"}]
+    batch = await ai.map(ai.punctuate, (text for text in ("one", "two")))
+    assert len(batch.failed) == 2
+    double.plan.fail = None
+    assert batch.retry() == 2
+    assert (await batch).frame("texts")["after"].tolist() == ["One.", "Two."]
+
+
 async def test_who_is_to_be_recognised(ai: Session, double: ProviderDouble, wav: Path) -> None:
     """Without a transcript one analysis looks for them; with an analysis one identification does."""
     await ai.conversation(wav, speaker_ids=["ann"])

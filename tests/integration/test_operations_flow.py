@@ -91,6 +91,14 @@ async def test_a_summary_of_a_result(ai: Session, double: ProviderDouble, wav: P
     assert texts.frame("texts")["after"].tolist() == ["One.", "Two."]
 
 
+async def test_what_a_service_cannot_do(ai: Session, double: ProviderDouble, wav: Path) -> None:
+    """It was refused for sure, so nothing is in doubt, and the error says what to do."""
+    double.plan.refusal = (501, {"errors": [{"errorCode": "CMN-501", "message": "The engine does not do emotions"}]})
+    with pytest.raises(errors.BadRequestError, match="does not do emotions\nIt cannot do this"):
+        await ai.emotions(wav)
+    assert ai.jobs()["state"].tolist() == ["failed"]
+
+
 def test_a_text_job_survives_a_restart(double: ProviderDouble) -> None:
     """What was written and not sent is sent by the next session, with its texts; what was sent is asked for."""
     double.plan.penalties = ["600"]

@@ -18,11 +18,21 @@ if TYPE_CHECKING:
     from aijupyter.config import Settings
     from aijupyter.connecting import connect, sample, samples
     from aijupyter.errors import AIJupyterError
-    from aijupyter.jobs import Batch, Job
+    from aijupyter.jobs import Batch, Job, Joint
     from aijupyter.magics import load_ipython_extension, unload_ipython_extension
     from aijupyter.models import JobState
     from aijupyter.nesting import nest, run
-    from aijupyter.results import Interaction, Result, Transcript
+    from aijupyter.results import (
+        Conversation,
+        Diarization,
+        Emotions,
+        Identification,
+        Interaction,
+        Punctuation,
+        Result,
+        Summary,
+        Transcript,
+    )
     from aijupyter.session import Session
     from aijupyter.views import widget
 
@@ -31,12 +41,19 @@ __version__ = "0.1.0"
 __all__ = [
     "AIJupyterError",
     "Batch",
+    "Conversation",
+    "Diarization",
+    "Emotions",
+    "Identification",
     "Interaction",
     "Job",
     "JobState",
+    "Joint",
+    "Punctuation",
     "Result",
     "Session",
     "Settings",
+    "Summary",
     "Transcript",
     "connect",
     "errors",
@@ -52,12 +69,19 @@ __all__ = [
 _HOMES = {
     "AIJupyterError": "errors",
     "Batch": "jobs",
+    "Conversation": "results",
+    "Diarization": "results",
+    "Emotions": "results",
+    "Identification": "results",
     "Interaction": "results",
     "Job": "jobs",
     "JobState": "models",
+    "Joint": "jobs",
+    "Punctuation": "results",
     "Result": "results",
     "Session": "session",
     "Settings": "config",
+    "Summary": "results",
     "Transcript": "results",
     "connect": "connecting",
     "load_ipython_extension": "magics",

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, cast
@@ -26,6 +27,16 @@ class CallRow(Protocol):
     @property
     def uri(self) -> Any:
         """Where the recording is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is asked about where there is no recording: texts, which travel among the question's options.
+
+    `name` is what to call them.
+    """
+
+    name: str
 
 
 MediaSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | CallRow
@@ -261,6 +272,8 @@ def shown_url(url: str) -> str:
 def dump_recording(recording: Recording) -> str:
     """A recording as the ledger keeps it, so that another session can open it. A URL's access token is left out."""
     kept: dict[str, Any] = {"name": recording.name, "type": recording.content_type, "encoding": recording.encoding}
+    if recording.in_options:
+        return json.dumps(kept)
     if recording.url is not None:
         url = without_token(recording.url)
         return json.dumps({**kept, "url": url, "token": url != recording.url})
@@ -276,6 +289,8 @@ def load_recording(text: str, *, has_own: Callable[[str], bool] | None = None) -
     """
     kept = json.loads(text)
     name, content_type, encoding = kept["name"], kept["type"], kept["encoding"]
+    if "url" not in kept and "path" not in kept:
+        return Recording(name, content_type, encoding)
     if "url" not in kept:
         path, stamp = Path(kept["path"]), tuple(kept["stamp"])
         return Recording(name, content_type, encoding, path=path, temporary=kept["temporary"], stamp=stamp)
@@ -293,8 +308,10 @@ def without_token(url: str) -> str:
 def digest(recording: Recording) -> str:
     """What is the same for the same content: of a file its bytes, of a URL its text without the access token.
 
-    Raises MediaError for a file that cannot be read.
+    "" for what travels among the options, which are compared as such. Raises MediaError for a file that cannot be read.
     """
+    if recording.in_options:
+        return ""
     if recording.url is not None:
         return hashlib.sha256(without_token(recording.url).encode("utf-8", "surrogatepass")).hexdigest()
     assert recording.path is not None  # noqa: S101  # a Recording has one of the two

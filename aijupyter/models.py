@@ -25,6 +25,10 @@ class Operation(StrEnum):
     ANALYZE = "analyze"
 
 
+ON_TEXTS = frozenset({Operation.PUNCTUATE, Operation.SUMMARIZE})
+"""The operations that are asked about texts. All others are asked about a recording."""
+
+
 class JobState(StrEnum):
     """Where a job is on its way."""
 
@@ -63,7 +67,8 @@ class JobRecord:
 
     `key` is our own id, there before the provider gives its `job_id`. `path` is the unguessable last part of the
     job's delivery URL: a secret, kept out of the repr. `server` is the API that was asked, `account` tells apart the
-    accounts that ask it. `options` is the request's body without the media. `media` is how to open the recording again
+    accounts that ask it. `options` is the request's body without the media; the texts
+    that are asked about are among them. `media` is how to open the recording again
     (see `media.dump_recording`; None once the job has ended), `host` the machine whose file it is ("" for a URL).
     `fingerprint` is the same for the same question about the same content (None: never to be found by it). `owner` is
     the session that sends the job and asks for its status. `error` describes what ended the job other than a success
@@ -77,7 +82,7 @@ class JobRecord:
     server: str
     operation: Operation
     recording: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)
     state: JobState
     created: datetime
     account: str = ""
@@ -126,13 +131,14 @@ class Owner:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which jobs to list: those that meet all that is given, the newest first. `text` is part of the recording's name,
-    whatever its case; `limit` is the most that are wanted.
+    whatever its case; `alike` is how their fingerprints begin; `limit` is the most that are wanted.
     """
 
     states: frozenset[JobState] | None = None
     operation: Operation | None = None
     text: str | None = None
     since: datetime | None = None
+    alike: str | None = None
     limit: int | None = None
 
 
@@ -251,7 +257,8 @@ def _cut(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Something to analyse: a local file (`path`) or a URL that the provider can fetch (`url`), never both.
+    """Something to analyse: a local file (`path`) or a URL that the provider can fetch (`url`), never both; neither for
+    texts, which travel among the question's options.
 
     `name` is for people, `content_type` for the wire, `encoding` one of the API's (`Mpeg`, `Wav`, ...; "" where it is
     still to be found out). A `temporary` file was made by us and is deleted when its job ends. `stamp` tells whether
@@ -265,6 +272,11 @@ class Recording:
     url: str | None = field(default=None, repr=False)
     temporary: bool = False
     stamp: tuple[int, ...] = ()
+
+    @property
+    def in_options(self) -> bool:
+        """Whether there is nothing to lend: texts."""
+        return self.path is None and self.url is None
 
 
 @dataclass(frozen=True, slots=True)

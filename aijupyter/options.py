@@ -19,9 +19,10 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def named_options(function: Callable[P, R]) -> Callable[P, R]:
-    """Let keyword arguments be written as the API writes them, and refuse unknown ones with an OptionError."""
+    """Let keyword arguments be written as the API writes them; OptionError for unknown and for missing ones."""
     parameters = inspect.signature(function).parameters.values()
     known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    needed = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty]
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -31,6 +32,9 @@ def named_options(function: Callable[P, R]) -> Callable[P, R]:
                 raise _unknown(function.__name__, given, known)
             if given != name and name in names:
                 raise OptionError(f"{name} is given twice, also as {given}.", "Give it once.", option=name)
+        for name in needed:
+            if name not in names.values():
+                raise OptionError(f"{function.__name__} needs {name}.", f"Give it: {name}=...", option=name)
         return function(*args, **{names[given]: value for given, value in kwargs.items()})  # type: ignore[arg-type]
 
     return call

@@ -19,6 +19,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 from call_log import CallLog
+from double_answers import answer_to
 
 CLIENT_ID, CLIENT_SECRET, JWT = "the-client-id", "the-client-secret", "the-personal-jwt"
 
@@ -238,6 +239,8 @@ class ProviderDouble:
     async def _enroll(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.asked.append(("POST", request.path, body))
+        if refused := self._unauthorized(request):
+            return refused
         if self.voices.get(body["speakerId"]):
             return _refused(409, "CAI-104", "The speaker exists")
         self.voices[body["speakerId"]] = {self.voice_name: body["speakerId"], "enrollmentComplete": False}
@@ -266,7 +269,7 @@ class ProviderDouble:
         job = self.jobs[job_id]
         job["completionTime"] = _time()
         job["status"] = "Fail" if self.plan.fail else "Success"
-        usual: Any = RESPONSES.get(job["api"], {})
+        usual: Any = answer_to(job["api"], body) or RESPONSES.get(job["api"], {})
         chosen = usual if self.plan.response is None else self.plan.response
         answer = chosen(recording) if isinstance(chosen, Callable) else chosen  # type: ignore[arg-type]
         job["response"] = {"errors": self.plan.fail} if self.plan.fail else answer
@@ -278,6 +281,8 @@ class ProviderDouble:
     async def _fetch(self, body: dict[str, Any]) -> bytes:
         if "content" in body:
             return base64.b64decode(body["content"])
+        if "contentUri" not in body:  # texts
+            return b""
         async with self._http.get(body["contentUri"]) as response:
             return await response.read() if response.status == 200 else b""
 

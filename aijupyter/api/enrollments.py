@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +14,8 @@ from aijupyter.errors import OptionError, UnexpectedAnswerError
 PATH = "/ai/audio/v1/enrollments"
 PAGE_SIZE = 100
 MAX_PAGES = 1000
+ENOUGH_SECONDS = 12.0
+"""An enrollment is complete once its speech is longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,20 @@ class Enrollment:
     quality: str | None
     speech_seconds: float | None
     enrolled_seconds: float | None
-    raw: Mapping[str, Any]
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def missing_seconds(self) -> float:
+        """How much more speech is needed before the voice can be looked for."""
+        return 0.0 if self.complete else max(0.0, ENOUGH_SECONDS - (self.speech_seconds or 0.0))
+
+    def __repr__(self) -> str:
+        known = "" if self.speech_seconds is None else f", {self.speech_seconds:.1f} s of speech"
+        quality = f", {self.quality}" if self.quality else ""
+        if self.complete:
+            return f"<Speaker {self.speaker_id}: complete{quality}{known}>"
+        add = f"about {self.missing_seconds:.0f} s more are needed: ai.add_audio({self.speaker_id!r}, ...)"
+        return f"<Speaker {self.speaker_id}: not complete{known}; {add}>"
 
 
 async def enroll(

@@ -31,6 +31,7 @@ _KINDS: dict[int, tuple[type[errors.ProviderError], str]] = {
     409: (errors.ConflictError, "Use another id, or add to the one that exists."),
     410: (errors.GoneError, "It was deleted before."),
     413: (errors.TooLargeError, "Share the recording by URL, or send a smaller one."),
+    501: (errors.BadRequestError, "It cannot do this: ask something else, or another engine or service."),
 }
 
 
@@ -131,7 +132,7 @@ def raise_for_status(reply: Reply, what: str) -> None:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         seconds = reply.retry_after()
         raise errors.RateLimitedError(problem, f"Wait {seconds:g} s.", retry_after=seconds, **details)
-    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and reply.status not in _KINDS:
         raise errors.ServerError(problem, "The API is in trouble: try again later.", **details)
     kind, mend = _KINDS.get(reply.status, _KINDS[400])
     raise kind(problem, mend, **details)

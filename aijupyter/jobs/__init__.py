@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from aijupyter.jobs.batch import Batch
 from aijupyter.jobs.job import Job
+from aijupyter.jobs.joint import Joint
 
-__all__ = ["Batch", "Job"]
+__all__ = ["Batch", "Job", "Joint"]

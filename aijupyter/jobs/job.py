@@ -32,9 +32,10 @@ log = logger(__name__)
 ResultT = TypeVar("ResultT")
 
 OF_THE_RESULT = (
-    "audio", "confidence", "insights", "key_phrases", "labels", "name_speakers", "names", "plot", "questions",
-    "response", "speakers", "summary", "text", "to_csv", "to_markdown", "to_parquet", "to_srt", "to_vtt", "topics",
-    "utterances", "words",
+    "audio", "confidence", "insights", "key_phrases", "labels", "name_speakers", "names", "not_made", "plot",
+    "questions", "response", "segments", "shares", "speaker_count", "speakers", "summary", "tasks", "text", "texts",
+    "titles", "to_csv", "to_markdown", "to_parquet", "to_srt", "to_vtt", "topics", "utterances", "with_emotions",
+    "with_names", "with_speakers", "words",
 )  # fmt: skip
 """What people look for on a job, and find on what `await job` gives."""
 

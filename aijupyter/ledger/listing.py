@@ -76,4 +76,7 @@ def _condition(selection: Selection) -> tuple[str, list[Any]]:
     if selection.since is not None:
         parts.append("created >= ?")
         values.append(dump_time(selection.since))
+    if selection.alike is not None:  # hexadecimal digits, all of which come before g: a range, for the index
+        parts.append("fingerprint >= ? AND fingerprint < ?")
+        values += [selection.alike, f"{selection.alike}g"]
     return " AND ".join(parts) or "1 = 1", values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import zlib
@@ -37,6 +38,9 @@ PACK_LATER_FROM_BYTES = 4096
 PACK_AT_ONCE_BYTES = 32 << 10
 """A body that comes alone and is no longer than this is packed at once, others when nobody waits."""
 
+PACKED_OPTIONS_FROM = 4096
+_PACKED_OPTIONS = "zlib:"
+
 AT_ONCE = 500
 """So many rows or keys at most in one statement: SQLite takes 32,766 values, PostgreSQL 65,535."""
 
@@ -65,6 +69,22 @@ def plain(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return read
 
 
+def dump_options(options: Mapping[str, Any]) -> str:
+    """Options as they lie there: JSON, and where they hold long texts that packed, for every list reads past them."""
+    written = json.dumps(dict(options))
+    if len(written) <= PACKED_OPTIONS_FROM:
+        return written
+    return _PACKED_OPTIONS + base64.b64encode(zlib.compress(written.encode(), 1)).decode()
+
+
+def load_options(written: str) -> dict[str, Any]:
+    """The options that `dump_options` wrote."""
+    if written.startswith(_PACKED_OPTIONS):
+        written = zlib.decompress(base64.b64decode(written.removeprefix(_PACKED_OPTIONS))).decode()
+    options: dict[str, Any] = json.loads(written)
+    return options
+
+
 def dump_names(names: Mapping[str, str]) -> str | None:
     """Names of speakers as they lie there, in ASCII, so that any label can be kept."""
     return json.dumps(dict(names)) if names else None
@@ -78,7 +98,7 @@ def load_time(text: str | None) -> datetime | None:
 def dump_kept(kept: Kept) -> dict[str, Any]:
     """A job's columns."""
     values = dict(zip(FIELDS, _RECORD(kept.record), strict=True))
-    values["options"] = json.dumps(dict(kept.record.options))
+    values["options"] = dump_options(kept.record.options)
     values["error"] = json.dumps(dict(kept.record.error)) if kept.record.error else None
     values["names"] = dump_names(kept.record.names)
     for name in ("created", "submitted", "ended", "expires"):
@@ -100,7 +120,7 @@ def load_kept(row: Row) -> Kept:
         server,
         Operation(operation),
         recording,
-        json.loads(options),
+        load_options(options),
         JobState(state),
         datetime.fromisoformat(created),
         account,

@@ -28,6 +28,8 @@ Await an AI that listens to recordings: transcripts, speakers, insights. `%aij` 
     %aijupyter jobs --state failed --since "2 days"
     %aijupyter recordings --since "7 days" as calls
                                                  the account's recorded calls, for ai.map(ai.transcribe, calls)
+    %aijupyter summarize call as said            of a text, or of what a variable holds
+    %aijupyter enroll ann ann.wav                make a voice known; speakers, add-audio, forget-speaker
     %aijupyter status                            what the session is doing
     %aijupyter stop                              close it; the ledger keeps its jobs
 
@@ -92,8 +94,8 @@ class AIJupyterMagics(Magics):
                 f"A cell cannot be given to {action}.",
                 f"Write it in a line, %aijupyter {action}; or name an operation: {', '.join(VERBS)}.",
             )
-        doing: Callable[..., object] = getattr(self, f"_{action}")
-        given = doing(**asked.options)
+        doing: Callable[..., object] = getattr(self, f"_{action.replace('-', '_')}")
+        given = doing(*asked.recordings, **asked.options)
         if asked.target is None:
             return given
         self._names[asked.target] = given
@@ -145,6 +147,29 @@ class AIJupyterMagics(Magics):
         from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
 
         return needed_session(self._names, name).stats()
+
+    def _speakers(self, name: str = "ai", **chosen: Any) -> object:
+        from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
+
+        return needed_session(self._names, name).speakers(**chosen)
+
+    def _enroll(self, speaker_id: str, recording: str, name: str = "ai", **options: Any) -> object:
+        from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
+        from aijupyter.magics.recordings import one_recording  # noqa: PLC0415  # the same
+
+        return needed_session(self._names, name).enroll(speaker_id, one_recording([recording]), **options)
+
+    def _add_audio(self, speaker_id: str, recording: str, name: str = "ai", **options: Any) -> object:
+        from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
+        from aijupyter.magics.recordings import one_recording  # noqa: PLC0415  # the same
+
+        return needed_session(self._names, name).add_audio(speaker_id, one_recording([recording]), **options)
+
+    def _forget_speaker(self, speaker_id: str, name: str = "ai") -> None:
+        from aijupyter.magics.opening import needed_session  # noqa: PLC0415  # %load_ext must be quick
+
+        needed_session(self._names, name).forget_speaker(speaker_id)
+        print(f"The voice of {speaker_id} is deleted.")  # noqa: T201  # a magic's own output
 
     def _doctor(self, name: str = "ai", env_file: str = ".env", *, offline: bool = False) -> None:
         from aijupyter.doctor import examine  # noqa: PLC0415  # %load_ext must be quick

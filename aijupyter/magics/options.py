@@ -15,11 +15,12 @@ from typing import Any, NoReturn
 from IPython.core.magic_arguments import MagicArgumentParser
 
 from aijupyter.api.call_log import DIRECTIONS
+from aijupyter.api.operations import ENCODINGS, LANGUAGES
 from aijupyter.config import DELIVERIES, VERIFICATIONS
 from aijupyter.errors import OptionError
 from aijupyter.models import JobState, Operation
 from aijupyter.session.fields import Field, Kind, fields_of
-from aijupyter.session.verbs import VERBS, Verbs
+from aijupyter.session.verbs import AUDIO_VERBS, VERBS, Verbs
 
 ACTIONS = {
     "start": "open a session, in the variable ai",
@@ -28,6 +29,10 @@ ACTIONS = {
     "jobs": "the jobs that the ledger holds",
     "recordings": "the calls that the account recorded",
     "stats": "the session's numbers: deliveries, status calls, budget",
+    "speakers": "the voices that the account knows",
+    "enroll": "make a voice known: an id for it, and a recording of it alone",
+    "add-audio": "add a recording to a voice that is known",
+    "forget-speaker": "have a voice deleted",
     "doctor": "check what may be wrong, and say what to do",
     "config": "every setting, and where it came from",
     "login": "ask for an account's credentials, and keep them in the system's keyring",
@@ -36,8 +41,10 @@ ACTIONS = {
     "traceback": "the whole traceback of the last error",
 }
 """What can be done besides asking, and what it is for."""
-BINDING = ("jobs", "recordings", "stats", *VERBS)
+BINDING = ("jobs", "recordings", "stats", "speakers", "enroll", "add-audio", *VERBS)
 """What gives something that `as` can put into a variable."""
+TAKING = {"enroll": ("ID", "RECORDING"), "add-audio": ("ID", "RECORDING"), "forget-speaker": ("ID",)}
+"""What has to be named after an action, in its order."""
 
 _NAME = Field("name", Kind.TEXT, "ai", "the variable that holds the session (ai)")
 _WAIT = Field("wait", Kind.FLAG, False, "block until it has ended, and give the result")
@@ -84,6 +91,11 @@ _RECORDINGS = (
     Field("everyone", Kind.FLAG, False, "those of all users, for an administrator"),
     _NAME,
 )
+_SAMPLE = (
+    Field("encoding", Kind.CHOICE, None, "the API's word for the file's format", ENCODINGS),
+    Field("language_code", Kind.CHOICE, None, "the language spoken", LANGUAGES),
+    _NAME,
+)
 _FIELDS = {
     "start": _START,
     "stop": (_NAME,),
@@ -91,6 +103,10 @@ _FIELDS = {
     "jobs": _JOBS,
     "recordings": _RECORDINGS,
     "stats": (_NAME,),
+    "speakers": (Field("partial", Kind.FLAG, True, "those too that want more audio; not, with --no-partial"), _NAME),
+    "enroll": _SAMPLE,
+    "add-audio": _SAMPLE,
+    "forget-speaker": (_NAME,),
     "doctor": (_NAME, _ENV_FILE, Field("offline", Kind.FLAG, False, "try nothing over the network")),
     "config": (_NAME, _ENV_FILE),
     "login": _LOGIN,
@@ -103,7 +119,9 @@ _SECRET = ("client_id", "client_secret", "jwt", "ngrok_token")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A line, understood: what to do, the options that were given, the recordings, and the variable to bind."""
+    """A line, understood: what to do, the options that were given, the variable to bind, and in `recordings` what the
+    line names besides: recordings, texts, or what an action takes.
+    """
 
     action: str
     options: dict[str, Any]
@@ -136,7 +154,12 @@ def understand(action: str, words: Sequence[str]) -> Asked:
         if one.kind is Kind.CHOICES and one.name in options:
             options[one.name], left = _chosen(one, options[one.name], may_end=action in VERBS and not rest)
             rest = [*rest, *left]
-    if rest and action not in VERBS:
+    takes = TAKING.get(action, ())
+    if takes and len(rest) != len(takes):
+        raise OptionError(
+            f"{action} takes {' and '.join(takes)}.", f"Write it so: %aijupyter {action} {' '.join(takes)}"
+        )
+    if rest and not takes and action not in VERBS:
         raise OptionError(f"{action} does not take {rest[0]!r}.", f"%aijupyter {action} --help says what it takes.")
     if not options.get("name", "ai").isidentifier() or keyword.iskeyword(options.get("name", "ai")):
         raise OptionError(f"{options['name']!r} is no name for a variable.", "Give one such as --name ai.")
@@ -146,17 +169,10 @@ def understand(action: str, words: Sequence[str]) -> Asked:
 @cache
 def parser_of(action: str) -> MagicArgumentParser:
     """The parser of an action's options. What it does not know is a recording."""
-    form = (
-        "RECORDING [options] [as NAME]"
-        if action in VERBS
-        else "[options] [as NAME]"
-        if action in BINDING
-        else "[options]"
-    )
     about = ACTIONS.get(action) or (inspect.getdoc(getattr(Verbs, action)) or action).splitlines()[0]
     parser = _Parser(
         prog=f"%aijupyter {action}",
-        usage=f"%%aijupyter {action} {form}".rstrip(),  # two signs, for argparse fills in with %
+        usage=f"%%aijupyter {action} {_form(action)}".rstrip(),  # two signs, for argparse fills in with %
         description=about[0].upper() + about[1:],
         epilog=_epilog(action),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -164,6 +180,12 @@ def parser_of(action: str) -> MagicArgumentParser:
     for one in fields_for(action):
         _add(parser, one)
     return parser
+
+
+def _form(action: str) -> str:
+    """What may follow an action."""
+    named = ("RECORDING",) if action in AUDIO_VERBS else ("TEXT",) if action in VERBS else TAKING.get(action, ())
+    return " ".join([*named, "[options]", *(["[as NAME]"] if action in BINDING else [])])
 
 
 class _Parser(MagicArgumentParser):
@@ -178,6 +200,13 @@ class _Parser(MagicArgumentParser):
 def _epilog(action: str) -> str:
     if action not in VERBS:
         return ""
+    if action not in AUDIO_VERBS:
+        return (
+            "examples:\n"
+            f'  %aijupyter {action} "a text" as said     said is a job: await said gives its result\n'
+            f"  %aijupyter {action} call as said         of what the variable call holds\n"
+            f"  %%aijupyter {action} as said             of the lines of the cell, in one job\n"
+        )
     return (
         "examples:\n"
         f"  %aijupyter {action} call.wav as call          call is a job: await call gives its result\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from pathlib import Path
+from typing import Any
 
 from aijupyter.errors import MediaError, MediaNotFoundError, OptionError
 from aijupyter.magics.words import QUOTES
@@ -32,6 +33,13 @@ def one_recording(words: list[str]) -> str:
     raise MediaNotFoundError(
         f"There is no file {word}.", f"Check the path; the current folder is {Path.cwd()}.", source=word
     )
+
+
+def one_text(words: list[str], names: dict[str, Any]) -> Any:
+    """What a line gives an operation on texts: what a variable holds, where a lone word names one, else the text."""
+    if not words:
+        raise OptionError("No text is given.", 'Give one: %aijupyter punctuate "how are you"; or a variable\'s name.')
+    return names[words[0]] if len(words) == 1 and words[0] in names else " ".join(words)
 
 
 def many_recordings(cell: str) -> list[str]:

@@ -11,8 +11,9 @@ from aijupyter.errors import OptionError
 from aijupyter.jobs import Batch, Job
 from aijupyter.magics.opening import open_session, session_in
 from aijupyter.magics.options import Asked
-from aijupyter.magics.recordings import many_recordings, one_recording
+from aijupyter.magics.recordings import many_recordings, one_recording, one_text
 from aijupyter.session import Session
+from aijupyter.session.verbs import AUDIO_VERBS
 
 
 def submit(shell: Any, asked: Asked, cell: str | None) -> object:
@@ -24,14 +25,7 @@ def submit(shell: Any, asked: Asked, cell: str | None) -> object:
     names, options = shell.user_ns, dict(asked.options)
     name, wait = options.pop("name", "ai"), options.pop("wait", False)
     _check_target(names, asked.target, name)
-    if cell is None:
-        media: Any = one_recording(asked.recordings)
-    else:
-        if asked.recordings:
-            raise OptionError(
-                f"{asked.recordings[0]} stands behind %%aijupyter.", "Write recordings into the cell, one in each line."
-            )
-        media = many_recordings(cell)
+    media = _named(names, asked, cell)
     session, was_open = open_session(names, name, {})
     if not was_open:
         print(f"The session is in {name}: {name}.jobs() lists its jobs.")  # noqa: T201  # a magic's own output
@@ -46,8 +40,21 @@ def submit(shell: Any, asked: Asked, cell: str | None) -> object:
     return None
 
 
+def _named(names: dict[str, Any], asked: Asked, cell: str | None) -> Any:
+    """What is asked about: a recording, or a list of those of a cell; texts, or what a variable holds."""
+    on_texts = asked.action not in AUDIO_VERBS
+    if cell is None:
+        return one_text(asked.recordings, names) if on_texts else one_recording(asked.recordings)
+    if asked.recordings:
+        what = "texts" if on_texts else "recordings"
+        raise OptionError(
+            f"{asked.recordings[0]} stands behind %%aijupyter.", f"Write {what} into the cell, one in each line."
+        )
+    return [line for line in cell.splitlines() if line.strip()] if on_texts else many_recordings(cell)
+
+
 def _ask(session: Session, verb: str, media: Any, options: dict[str, Any]) -> Job[Any] | Batch:
-    if isinstance(media, list):
+    if isinstance(media, list) and verb in AUDIO_VERBS:
         return session.map(verb, media, **options)
     job: Job[Any] = getattr(session, verb)(media, **options)
     return job

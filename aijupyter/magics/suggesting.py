@@ -11,7 +11,7 @@ from aijupyter.magics.options import ACTIONS, BINDING, fields_for, flags_of, und
 from aijupyter.magics.words import Word, quoted, scan
 from aijupyter.session import Session
 from aijupyter.session.fields import Field, Kind
-from aijupyter.session.verbs import VERBS
+from aijupyter.session.verbs import AUDIO_VERBS, VERBS
 
 Suggested = tuple[str, str, list[str]]
 """The end of the line that is replaced, what kind of thing it is, and by what."""
@@ -60,7 +60,7 @@ def _next(words: list[Word], current: Word, written: str, names: dict[str, Any],
             fragment, kind, found = _values(one, given, current, written, names)
             return fragment, kind, [*found, *(free if listed and given and not written else [])]
     paths = []
-    if action in VERBS and not many and not _names_recording(action, before):
+    if action in AUDIO_VERBS and not many and not _names_recording(action, before):
         paths = [quoted(path, written[:1] if current.quoted else "") for path in _paths(current.text, sounds=True)]
     binding = _beginning(current.text, ["as"]) if action in BINDING and "as" not in before else []
     return written, "path" if paths else "option", [*paths, *binding, *free]

@@ -46,9 +46,9 @@ class framed(cached_property[FrameT]):  # noqa: N801  # a decorator, like its ba
 class Result:
     """An answer. `raw` is the whole envelope as it came: what the frames leave out is there.
 
-    `key` is our own id of the job, the same for ever. `keep`, where given, makes the names of speakers last: it is
-    called with what is to change, in whichever thread. A copy, or what is unpickled, is nobody's: its names last as
-    long as it does.
+    `options` is what was asked, in the API's names. `key` is our own id of the job, the same for ever. `keep`, where
+    given, makes the names of speakers last: it is called with what is to change, in whichever thread. A copy, or what
+    is unpickled, is nobody's: its names last as long as it does.
     """
 
     def __init__(
@@ -59,11 +59,13 @@ class Result:
         recording: str,
         job_id: str,
         key: str = "",
+        options: Mapping[str, Any] | None = None,
         names: Mapping[str, str] | None = None,
         audio: Path | None = None,
         keep: Callable[[Mapping[str, str | None]], object] | None = None,
     ) -> None:
         self.raw = raw
+        self.options: Mapping[str, Any] = options or {}
         self.operation = operation
         self.recording = recording
         self.job_id = job_id

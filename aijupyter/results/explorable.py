@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from aijupyter.results.transcript import Transcript
 
 
-FRAMES = ("utterances", "words", "speakers", "insights", "questions", "key_phrases", "topics", "summary")
+FRAMES = (
+    "utterances", "words", "speakers", "insights", "questions", "key_phrases", "topics", "summary", "tasks", "titles",
+    "not_made",
+)  # fmt: skip
 
 
 class Explorable:

@@ -35,6 +35,7 @@ SCALES: Mapping[str, tuple[str, ...]] = {
     ),
     "pace": ("slow", "medium", "fast"),
     "level": ("utterance", "speaker", "conversation"),
+    "quality": ("Poor", "Average", "Good", "High"),
 }  # fmt: skip
 """The values of some columns in their order: emotions from the most unpleasant to the most pleasant."""
 
@@ -92,6 +93,27 @@ SUMMARY: Schema = {
     "confidence": "float64",
     "group": "string",
 }
+TURNS: Schema = {"start": "float64", "end": "float64", "speaker": "string", "confidence": "float64"}
+IDENTIFIED_TURNS: Schema = {
+    "start": "float64",
+    "end": "float64",
+    "speaker": "string",
+    "identified": "boolean",
+    "score": "float64",
+}
+TALK: Schema = {"speaker": "string", "utterances": "Int64", "talk_seconds": "float64", "talk_ratio": "float64"}
+EMOTIONS: Schema = {"start": "float64", "end": "float64", "emotion": "emotion", "confidence": "float64"}
+FELT: Schema = {"emotion": "emotion", "segments": "Int64", "seconds": "float64", "share": "float64"}
+PUNCTUATED: Schema = {"before": "string", "after": "string"}
+SUMMARY_OF_SPEAKERS: Schema = {**SUMMARY, "speaker": "string"}
+NOT_MADE: Schema = {"kind": "string", "reason": "string"}
+VOICES: Schema = {
+    "speaker": "string",
+    "complete": "boolean",
+    "quality": "quality",
+    "speech_seconds": "float64",
+    "enrolled_seconds": "float64",
+}
 
 
 def frame(
@@ -124,6 +146,12 @@ def objects(value: Any) -> list[dict[str, Any]]:
     if _OBJECTS.issuperset(map(type, value)):
         return value
     return [item for item in value if isinstance(item, dict)]
+
+
+def listed(value: Any, *names: str) -> list[dict[str, Any]]:
+    """The objects of an answer that is a list, or that holds one under one of the names; [] where there is neither."""
+    lists = (value, *(member(value, name) for name in names))
+    return objects(next((one for one in lists if isinstance(one, list)), None))
 
 
 def member(value: Any, name: str) -> Any:
@@ -197,6 +225,8 @@ def column(dtype: str, values: Sequence[Any]) -> Any:
         return pd.array(values if _is_clean_text(values) else [text(value) for value in values], dtype="string")
     if dtype in SCALES:
         return _on_scale(dtype, values if _is_clean_text(values) else [text(value) for value in values])
+    if dtype == "boolean":
+        return pd.array([value if isinstance(value, bool) else None for value in values], dtype="boolean")
     numbers = _clean_numbers(values)
     if numbers is None:
         numbers = np.array([number(value) for value in values], dtype="float64")

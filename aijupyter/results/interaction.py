@@ -12,6 +12,7 @@ import pandas as pd
 from aijupyter.results.base import framed
 from aijupyter.results.frames import (
     INSIGHTS,
+    NOT_MADE,
     PHRASES,
     QUESTIONS,
     SPEAKERS_WITH_INSIGHTS,
@@ -26,12 +27,9 @@ from aijupyter.results.frames import (
     speakers_of,
     text,
 )
+from aijupyter.results.insights import SUMMARIES, Item, not_made, said, summary_rows, values_of
 from aijupyter.results.speakers import by_name, speaker_rows
 from aijupyter.results.transcript import Transcript
-
-Item = dict[str, Any]
-
-SUMMARIES = ("ExtractiveSummary", "AbstractiveSummaryShort", "AbstractiveSummaryLong")
 
 
 class Interaction(Transcript):
@@ -98,14 +96,26 @@ class Interaction(Transcript):
         """One row for each part of a summary: kind, text, start, end, confidence, group.
 
         `kind` is ExtractiveSummary (sentences of the conversation itself), AbstractiveSummaryShort or
-        AbstractiveSummaryLong. A kind without rows was not made.
+        AbstractiveSummaryLong. What was asked for and has no rows is in `not_made`.
         """
-        rows = (
-            {**value, "kind": kind, "text": _said(value), "group": value.get("groupId")}
-            for kind in SUMMARIES
-            for value in self._conversation_values(kind)
-        )
-        return frame(SUMMARY, rows)
+        return frame(SUMMARY, summary_rows(self._conversation_insights(), SUMMARIES))
+
+    @framed
+    def not_made(self) -> pd.DataFrame:
+        """One row for each kind of summary that was asked for and not made: kind, reason (where the answer says)."""
+        asked = self.options.get("insights") or ()
+        kinds = [kind for kind in SUMMARIES if "All" in asked or kind in asked]
+        return frame(NOT_MADE, not_made(kinds, objects(member(self.response, "conversationalInsights"))))
+
+    @framed
+    def tasks(self) -> pd.DataFrame:
+        """One row for each task that was agreed on: value, start, end, confidence."""
+        return frame(PHRASES, self._conversation_values("Tasks"))
+
+    @framed
+    def titles(self) -> pd.DataFrame:
+        """One row for each title that the conversation could have: value, start, end, confidence."""
+        return frame(PHRASES, self._conversation_values("Titles"))
 
     @cached_property
     def _utterance_items(self) -> list[Item]:
@@ -116,13 +126,14 @@ class Interaction(Transcript):
         return chain(super()._speakers(), named)
 
     def _speaker_values(self) -> Iterator[tuple[str, Item]]:
-        return _values(member(member(self.response, "speakerInsights"), "insights"))
+        return values_of(member(member(self.response, "speakerInsights"), "insights"))
 
     def _conversation_values(self, wanted: str) -> list[Item]:
-        return [value for name, value in self._conversation_insights() if name == wanted]
+        found = (value for name, value in self._conversation_insights() if name == wanted)
+        return [{**value, "value": said(value)} for value in found]
 
     def _conversation_insights(self) -> Iterator[tuple[str, Item]]:
-        return _values(member(self.response, "conversationalInsights"))
+        return values_of(member(self.response, "conversationalInsights"))
 
     def _insight_rows(self) -> Iterator[Item]:
         for position, utterance in enumerate(self._utterance_items):
@@ -136,21 +147,9 @@ class Interaction(Transcript):
             yield {**_valued(value), "level": "conversation", "name": name, "speaker": speaker_of(value)}
 
 
-def _values(insights: Any) -> Iterator[tuple[str, Item]]:
-    """Each value of `[{name, values: [...]}]`, with its name."""
-    for insight in objects(insights):
-        for value in objects(insight.get("values")):
-            yield text(insight.get("name")) or "", value
-
-
-def _said(value: Item) -> Any:
-    """Some versions of the API write `sentence` for `value`."""
-    return value.get("value") if value.get("value") is not None else value.get("sentence")
-
-
 def _valued(value: Item) -> Item:
-    said = _said(value)
-    return {**value, "value": said, "number": number(said)}
+    told = said(value)
+    return {**value, "value": told, "number": number(told)}
 
 
 def _start(item: Mapping[str, Any]) -> float:
@@ -166,16 +165,16 @@ def _emotion(item: Item) -> Item:
 
 def _speaker_columns(name: str, value: Item) -> Item:
     """What an insight of a speaker adds to its row."""
-    said = _said(value)
+    told = said(value)
     match name:
         case "TalkToListenRatio":
-            talk = number((text(said) or "").partition(":")[0])
+            talk = number((text(told) or "").partition(":")[0])
             return {} if talk is None else {"talk_ratio": talk}
         case "Pace":
-            return {"pace": said, "pace_wpm": value.get("wpm")}
+            return {"pace": told, "pace_wpm": value.get("wpm")}
         case "Energy":
-            return {"energy": said}
+            return {"energy": told}
         case "QuestionsAsked":
-            return {"questions": said}
+            return {"questions": told}
         case _:
             return {}

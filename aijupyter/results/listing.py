@@ -5,11 +5,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
 from aijupyter.models import JobState, JobSummary, Operation, Stray, Transition
+from aijupyter.results.frames import VOICES, frame
 
 
 class JobFrame(pd.DataFrame):
@@ -103,3 +104,42 @@ def _times(times: list[datetime]) -> pd.Series[pd.Timestamp]:
 def _written_times(times: list[str | None]) -> pd.Series[pd.Timestamp]:
     """Of ISO 8601 texts, with or without parts of a second."""
     return pd.to_datetime(pd.Series(times, dtype="object"), utc=True, format="ISO8601").dt.as_unit("us")
+
+
+class Voice(Protocol):
+    """An enrolled speaker, as the API tells of it."""
+
+    @property
+    def speaker_id(self) -> str:
+        """The id."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is enough speech."""
+
+    @property
+    def quality(self) -> str | None:
+        """How good it is."""
+
+    @property
+    def speech_seconds(self) -> float | None:
+        """Seconds of speech."""
+
+    @property
+    def enrolled_seconds(self) -> float | None:
+        """Seconds of audio."""
+
+
+def voice_frame(voices: Sequence[Voice]) -> pd.DataFrame:
+    """One row for each speaker: speaker, complete, quality, speech_seconds, enrolled_seconds."""
+    rows = [
+        {
+            "speaker": voice.speaker_id,
+            "complete": voice.complete,
+            "quality": voice.quality,
+            "speech_seconds": voice.speech_seconds,
+            "enrolled_seconds": voice.enrolled_seconds,
+        }
+        for voice in voices
+    ]
+    return frame(VOICES, rows)

@@ -26,6 +26,7 @@ from aijupyter.results.frames import (
     speakers_of,
     text,
 )
+from aijupyter.results.joinable import Joinable
 from aijupyter.results.speakers import by_name, speaker_rows
 
 Items = list[dict[str, Any]]
@@ -33,7 +34,7 @@ Items = list[dict[str, Any]]
 SENTENCE_ENDS = (".", "?", "!")
 
 
-class Transcript(Explorable, Result):
+class Transcript(Explorable, Joinable, Result):
     """The answer of `transcribe`."""
 
     @property

@@ -34,7 +34,8 @@ class Kind(StrEnum):
 class Field:
     """An option of a verb: its name in Python, what it takes, what holds when it is left out, and what it is for.
 
-    `label` is what a person calls it, `common` whether it is one of the few that most questions are about.
+    `label` is what a person calls it, `common` whether it is one of the few that most questions are about, `required`
+    whether it must be given.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Field:
     choices: tuple[str, ...] = ()
     label: str = ""
     common: bool = False
+    required: bool = False
 
     def is_default(self, value: Any) -> bool:
         """Whether a value says no more than leaving the option out does."""
@@ -55,6 +57,7 @@ class Field:
 
 
 _ABOUT = {  # what a person calls it, and what it is for
+    "summary_type": ("Kind of summary", "sentences of the conversation itself, or new ones, long or short"),
     "insights": ("Insights", "what to find out; All is every one"),
     "enable_speaker_diarization": ("Tell speakers apart", "who said what, and not only what was said"),
     "enable_punctuation": ("Punctuation", "write punctuation and capitals"),
@@ -70,11 +73,18 @@ _ABOUT = {  # what a person calls it, and what it is for
     "fresh": ("Ask again", "ask, and pay, again, although the same was asked before"),
 }
 _COMMON = {"insights", "enable_speaker_diarization", "enable_punctuation", "speaker_count", "speech_contexts"}
+_COMMON_OF = {
+    "identify": {"speaker_ids"},
+    "emotions": {"audio_type"},
+    "punctuate": {"fresh"},
+    "summarize": {"summary_type"},
+}
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "language_code": operations.LANGUAGES,
     "audio_type": operations.AUDIO_TYPES,
     "encoding": operations.ENCODINGS,
     "insights": operations.INSIGHTS,
+    "summary_type": operations.SUMMARY_TYPES,
 }
 _KINDS = {"bool": Kind.FLAG, "int": Kind.WHOLE, "str": Kind.TEXT, "Sequence[str]": Kind.TEXTS}
 
@@ -84,13 +94,16 @@ def fields_of(verb: str) -> tuple[Field, ...]:
     if verb not in VERBS:
         raise OptionError(f"There is no operation {verb!r}.", f"There are: {', '.join(VERBS)}.", option="operation")
     parameters = inspect.signature(getattr(Verbs, verb)).parameters.values()
-    return tuple(_field(parameter) for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+    return tuple(_field(verb, parameter) for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
-def _field(parameter: inspect.Parameter) -> Field:
+def _field(verb: str, parameter: inspect.Parameter) -> Field:
     name, choices = parameter.name, _CHOICES.get(parameter.name, ())
     kind = _KINDS[str(parameter.annotation).removesuffix(" | None")]
     if choices:
         kind = Kind.CHOICES if kind is Kind.TEXTS else Kind.CHOICE
     label, help_ = _ABOUT[name]
-    return Field(name, kind, parameter.default, help_, choices, label, name in _COMMON)
+    required = parameter.default is parameter.empty
+    default = None if required else parameter.default
+    common = name in _COMMON_OF.get(verb, _COMMON)
+    return Field(name, kind, default, help_, choices, label, common, required)

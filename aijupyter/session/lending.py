@@ -40,7 +40,8 @@ SPOOLED_SECONDS = 7 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """How a recording gets to the provider: by the URL `uri`, or within the request (`content`).
+    """How a recording gets to the provider: by the URL `uri`, or within the request (`content`). Without either there
+    is none, for texts are among the options.
 
     A `protected` one is the provider's own: its URL takes the access token of the very request that names it.
     """
@@ -57,6 +58,8 @@ class Loan:
 
     def body(self, options: Mapping[str, Any]) -> Body:
         """The request's body. What is secret or large in it is made when it leaves, and kept nowhere."""
+        if self.content is None and not self.uri:
+            return dict(options)
         if self.content is None and not self.protected:
             return {**operations.Media(self.encoding, content_uri=self.uri).wire(), **options}
 
@@ -105,6 +108,8 @@ class Lender:
         recording = (
             load_recording(record.media or "{}", has_own=self._is_protected) if url is None else _named(url, record)
         )
+        if recording.in_options:
+            return Loan("")
         if recording.url is None:
             return await asyncio.to_thread(self._lend_file, record.key, recording, base)
         if self._is_protected(recording.url):  # a look at it would need the token too, and cost budget

@@ -17,11 +17,14 @@ from aijupyter.session.code import as_code, literal
 from aijupyter.session.fields import Field, fields_of
 from aijupyter.session.sources import Found, Line, find
 from aijupyter.session.uploads import Upload, Uploads
-from aijupyter.session.verbs import VERBS
+from aijupyter.session.verbs import AUDIO_VERBS
 from aijupyter.watching import Watchers
 
 if TYPE_CHECKING:
     from aijupyter.session.session import Session
+
+NEEDED = ("anybody",)
+"""What stands for ids of speakers while another option is checked."""
 
 FOLDER = Path("recordings")
 """Where uploads are kept, below the current folder."""
@@ -36,7 +39,7 @@ class Panel:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._operation = "analyze" if "analyze" in VERBS else VERBS[0]
+        self._operation = "analyze" if "analyze" in AUDIO_VERBS else AUDIO_VERBS[0]
         self._text = ""
         self._chosen: dict[str, Any] = {}
         self._asked: tuple[tuple[str, Batch], ...] = ()
@@ -58,6 +61,8 @@ class Panel:
     @operation.setter
     def operation(self, verb: str) -> None:
         fields_of(verb)
+        if verb not in AUDIO_VERBS:
+            raise OptionError(f"{verb} is asked about texts.", f"Ask in a cell: ai.{verb}(...).", option="operation")
         self._operation = verb
         self._watchers.tell(self)
 
@@ -142,7 +147,10 @@ class Panel:
         ]
         if not found.sources and not any(problems):
             problems.append(MediaError("No recording is chosen yet.", "Drop one, or write down its path or its URL."))
-        problems += [_wrong(self._operation, name, value) for name, value in self.options.items()]
+        options = self.options
+        problems += [_wrong(self._operation, name, value) for name, value in options.items()]
+        missing = [one.name for one in fields_of(self._operation) if one.required and one.name not in options]
+        problems += [_wrong(self._operation, name, []) for name in missing]
         return [problem for problem in problems if problem is not None]
 
     def question(self, found: Found | None = None) -> str:
@@ -210,7 +218,7 @@ class Panel:
 
 def _known(operation: str, name: str) -> Field:
     """An option of the operation, or of another one."""
-    for verb in (operation, *VERBS):
+    for verb in (operation, *AUDIO_VERBS):
         for field in fields_of(verb):
             if field.name == name:
                 return field
@@ -220,8 +228,9 @@ def _known(operation: str, name: str) -> Field:
 
 def _wrong(operation: str, name: str, value: Any) -> OptionError | None:
     """What is wrong with an option, by the checks of the API's own requests."""
+    needed = {one.name: NEEDED for one in fields_of(operation) if one.required}
     try:
-        question_of(operation, {name: value})
+        question_of(operation, {**needed, name: value})
     except OptionError as error:
         return error
     return None

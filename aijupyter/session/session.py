@@ -34,7 +34,7 @@ from aijupyter.errors import (
 from aijupyter.jobs.book import JobBook
 from aijupyter.jobs.job import Job
 from aijupyter.logs import logger
-from aijupyter.media import MediaSource, digest, dump_recording, is_url, open_local, shown_url, without_token
+from aijupyter.media import MediaSource, Texts, digest, dump_recording, is_url, open_local, shown_url, without_token
 from aijupyter.models import UNDER_WAY, JobRecord, JobState, Recording, now
 from aijupyter.portal import Portal
 from aijupyter.protocols import Ledger
@@ -43,12 +43,14 @@ from aijupyter.session.checking import Checking
 from aijupyter.session.desk import SessionDesk
 from aijupyter.session.exploring import Exploring
 from aijupyter.session.gateway import GatewayStatus
+from aijupyter.session.joining import Joining
 from aijupyter.session.keeping import Keeping
 from aijupyter.session.measures import Measure, measure
 from aijupyter.session.measuring import Measuring
 from aijupyter.session.parts import Parts, Server, account_of, other_ledger, shown_place
 from aijupyter.session.recordings import Recordings
 from aijupyter.session.rows import opened
+from aijupyter.session.speakers import Speakers
 from aijupyter.session.verbs import Question
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class SessionStatus:
     models: str
 
 
-class Session(Batches, Recordings, Keeping, Exploring, Checking, Measuring):
+class Session(Batches, Joining, Recordings, Speakers, Keeping, Exploring, Checking, Measuring):
     """A line to the AI: it asks, receives and remembers. `aijupyter.connect` makes it, `close` or a `with` ends it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -170,11 +172,11 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking, Measuring):
         record = self._call(self._ledger.find, job_id)
         return None if record is None else Job(record, self._desk, keep=False)
 
-    def _ask(self, question: Question, media: MediaSource) -> Job[Any]:
+    def _ask(self, question: Question, media: MediaSource | Texts) -> Job[Any]:
         """Write a question down and put it in line, or find the job that exists."""
         return self._submit(self._prepare(question, media), keep=True)
 
-    def _prepare(self, question: Question, media: MediaSource) -> Prepared:
+    def _prepare(self, question: Question, media: MediaSource | Texts) -> Prepared:
         """All that is to be written down of a question; bytes and file objects are copied."""
         parts = self._desk.open_parts()
         key = str(uuid.uuid4())
@@ -191,7 +193,7 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking, Measuring):
             created=now(),
             media=dump_recording(recording),
             source=dump_recording(recording) if recording.path and not recording.temporary else None,
-            host="" if recording.url else parts.owner.host,
+            host=parts.owner.host if recording.path else "",
             fingerprint=question.fingerprint(digest(recording), parts.server.name),
             owner=parts.owner.id,
         )
@@ -344,7 +346,9 @@ class Session(Batches, Recordings, Keeping, Exploring, Checking, Measuring):
                     self._portal.submit(self._desk.parts.mourn, str(event.get("message")))
 
 
-def _open(media: MediaSource, spool: Path, encoding: str | None, key: str) -> Recording:
+def _open(media: MediaSource | Texts, spool: Path, encoding: str | None, key: str) -> Recording:
+    if isinstance(media, Texts):
+        return Recording(media.name, "", "")
     media, name = opened(media)
     if isinstance(media, str) and is_url(media):
         return Recording(name or shown_url(media), "", encoding or "", url=media)

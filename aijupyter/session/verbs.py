@@ -1,8 +1,9 @@
-"""What can be asked, as typed methods."""
+"""What can be asked, as typed methods: about a recording, and about texts."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from aijupyter.api import operations
 from aijupyter.jobs.job import Job
-from aijupyter.media import MediaSource
+from aijupyter.media import MediaSource, Texts
 from aijupyter.options import named_options
+from aijupyter.session.texts import Conversed, Said, lines_of, name_of_lines, name_of_texts, texts_of
 
 if TYPE_CHECKING:
-    from aijupyter.results import Interaction, Transcript
+    from aijupyter.results import Diarization, Emotions, Identification, Interaction, Punctuation, Summary, Transcript
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked about a recording. `encoding` is the API's word for the file's format, worked out where None."""
+    """What is asked. `encoding` is the API's word for the format of a recording, worked out where None."""
 
-    request: operations.AudioRequest
+    request: operations.AudioRequest | operations.PunctuateRequest | operations.SummarizeRequest
     encoding: str | None
     fresh: bool
 
@@ -31,16 +33,31 @@ class Question:
         operations.check_type("fresh", self.fresh, bool, "True or False")
 
     def fingerprint(self, content: str, server: str) -> str:
-        """The same for the same question. `content` is the recording's digest, `server` the name of the API."""
-        question = [self.request.operation.value, self.request.options(), content, server, self.encoding]
-        return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+        """The same for the same question. `content` is the recording's digest, `server` the name of the API.
+
+        All questions about the same content begin alike: see `content_mark`.
+        """
+        question = [self.request.operation.value, self.request.options(), self.encoding]
+        return content_mark(content, server) + _digest(question)[:MARK_CHARACTERS]
+
+
+MARK_CHARACTERS = 32
+
+
+def content_mark(content: str, server: str) -> str:
+    """How the fingerprints of all questions begin that were asked of this server about the same content."""
+    return _digest([content, server])[:MARK_CHARACTERS]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 class Verbs(ABC):
-    """The operations on a recording. Each returns at once, with a job."""
+    """The operations. Each returns at once, with a job."""
 
     @abstractmethod
-    def _ask(self, question: Question, media: MediaSource) -> Job[Any]:
+    def _ask(self, question: Question, media: MediaSource | Texts) -> Job[Any]:
         """Start a job, or find the one that exists."""
 
     @named_options
@@ -117,6 +134,111 @@ class Verbs(ABC):
         )
         return self._ask(Question(request, encoding, fresh), media)
 
+    @named_options
+    def diarize(
+        self,
+        media: MediaSource,
+        *,
+        speaker_count: int | None = None,
+        speaker_ids: Sequence[str] | None = None,
+        separate_speaker_per_channel: bool | None = None,
+        enable_voice_activity_detection: bool | None = None,
+        language_code: str = "en-US",
+        audio_type: str | None = None,
+        source: str | None = None,
+        encoding: str | None = None,
+        fresh: bool = False,
+    ) -> Job[Diarization]:
+        """Speaker diarization: who speaks when, without the words.
+
+        `speaker_count` is how many people speak, counted when left out. For the rest see `transcribe`.
+        """
+        request = operations.DiarizeRequest(
+            speaker_count=speaker_count,
+            speaker_ids=speaker_ids,
+            separate_speaker_per_channel=separate_speaker_per_channel,
+            enable_voice_activity_detection=enable_voice_activity_detection,
+            language_code=language_code,
+            audio_type=audio_type,
+            source=source,
+        )
+        return self._ask(Question(request, encoding, fresh), media)
+
+    @named_options
+    def identify(
+        self,
+        media: MediaSource,
+        *,
+        speaker_ids: Sequence[str],
+        enable_voice_activity_detection: bool | None = None,
+        language_code: str = "en-US",
+        audio_type: str | None = None,
+        source: str | None = None,
+        encoding: str | None = None,
+        fresh: bool = False,
+    ) -> Job[Identification]:
+        """Speaker identification: which of the enrolled `speaker_ids` speaks when, and where somebody else does.
+
+        Enroll voices with `ai.enroll`; `ai.speakers()` lists them. For the rest see `transcribe`.
+        """
+        request = operations.IdentifyRequest(
+            speaker_ids=speaker_ids,
+            enable_voice_activity_detection=enable_voice_activity_detection,
+            language_code=language_code,
+            audio_type=audio_type,
+            source=source,
+        )
+        return self._ask(Question(request, encoding, fresh), media)
+
+    @named_options
+    def emotions(
+        self,
+        media: MediaSource,
+        *,
+        language_code: str = "en-US",
+        audio_type: str | None = None,
+        source: str | None = None,
+        encoding: str | None = None,
+        fresh: bool = False,
+    ) -> Job[Emotions]:
+        """Emotion recognition: how it is said, and when.
+
+        For the options see `transcribe`.
+        """
+        request = operations.EmotionsRequest(language_code=language_code, audio_type=audio_type, source=source)
+        return self._ask(Question(request, encoding, fresh), media)
+
+    @named_options
+    def punctuate(self, texts: Said, *, fresh: bool = False) -> Job[Punctuation]:
+        """Punctuation: marks and capitals for bare texts.
+
+        `texts` is a text, a list of texts, or a pandas Series of them; they are answered in their order. The same texts
+        find the job that exists; `fresh` asks again. Raises OptionError or LedgerError at once.
+        """
+        given = texts_of(texts)
+        request = operations.PunctuateRequest(texts=given)
+        return self._ask(Question(request, None, fresh), Texts(name_of_texts(given)))
+
+    @named_options
+    def summarize(
+        self, conversation: Conversed, *, summary_type: str | None = None, fresh: bool = False
+    ) -> Job[Summary]:
+        """Summary: what a conversation comes to, in sentences of its own or in new ones.
+
+        `conversation` is a result with words (of `transcribe`, `analyze` or `conversation`), a frame of utterances
+        with the columns text and, as far as they are known, speaker, start and end; a list of mappings with these
+        names, a list of texts, or one text. Speakers go by the names that the frame shows.
+
+        `summary_type` is `Extractive` (the provider's default), `AbstractiveLong`, `AbstractiveShort`,
+        `AbstractiveAll` or `All`. For the rest see `punctuate`.
+        """
+        lines = lines_of(conversation)
+        request = operations.SummarizeRequest(utterances=lines, summary_type=summary_type)
+        return self._ask(Question(request, None, fresh), Texts(name_of_lines(conversation, lines)))
+
 
 VERBS = tuple(name for name in vars(Verbs) if not name.startswith("_"))
-"""The names of all operations on a recording."""
+"""The names of all operations."""
+
+AUDIO_VERBS = tuple(name for name in VERBS if "media" in inspect.signature(getattr(Verbs, name)).parameters)
+"""Those on a recording; the others are on texts."""

@@ -15,7 +15,6 @@ from aijupyter.errors import AIJupyterError
 from aijupyter.jobs import Job
 from aijupyter.logs import logger
 from aijupyter.models import JobState
-from aijupyter.views.html import CARD, tag
 
 log = logger(__name__)
 
@@ -147,12 +146,10 @@ def _close(widget: ipywidgets.Widget) -> None:
 
 
 def result_widget(job: Job[Any]) -> ipywidgets.Widget:
-    """The answer of a job that succeeded: the player for a conversation, else a line. Blocks, and raises its error."""
-    from aijupyter.results.transcript import Transcript  # noqa: PLC0415  # pandas is loaded when first needed
-    from aijupyter.views.player import Player  # noqa: PLC0415  # and so is all that a player needs
+    """The answer of a job that succeeded: the player where there is something to hear. Blocks, and raises its error."""
+    from aijupyter.views.answer import fresh_widget  # noqa: PLC0415  # pandas is loaded when first needed
 
-    result = job.result(timeout=0)
-    return Player(result) if isinstance(result, Transcript) else ipywidgets.HTML(tag("div", repr(result), style=CARD))
+    return fresh_widget(job.result(timeout=0))
 
 
 def told_error(error: AIJupyterError) -> Message:

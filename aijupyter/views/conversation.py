@@ -28,7 +28,7 @@ MOST_QUESTIONS = 12
 MOST_SPEAKERS = 12
 
 _LANE = "position:relative;height:12px;border-radius:3px;overflow:hidden;background:rgba(128,128,128,0.16)"
-_TITLES = {
+TITLES = {
     "AbstractiveSummaryShort": "In short",
     "AbstractiveSummaryLong": "Summary",
     "ExtractiveSummary": "In their words",
@@ -57,6 +57,7 @@ def conversation_html(result: Transcript) -> str:
         parts += [_questions(result, colours), _phrases("Topics", result.topics)]
         parts.append(_phrases("Key phrases", result.key_phrases))
         parts += [_summary(result, "AbstractiveSummaryLong"), _summary(result, "ExtractiveSummary")]
+        parts.append(not_made_html(result.not_made))
     parts.append(_transcript(result, colours))
     return tag("div", *parts, style=CARD)
 
@@ -86,9 +87,9 @@ def _colour(speaker: Any, colours: dict[Any, str]) -> str:
 
 def _timeline(result: Transcript, colours: dict[Any, str]) -> Markup:
     """A lane for each speaker, all on the same time, and below them what was felt."""
-    if result.speakers.empty:
-        return Markup("")
     spans, rows = glance.lanes(result), []
+    if result.speakers.empty and not glance.moods(result):
+        return Markup("")
     for speaker in result.speakers.head(MOST_SPEAKERS).to_dict("records"):
         who = speaker["speaker"]
         told = tag("span", " · ".join(glance.speaker_facts(result, speaker)), style=QUIET)
@@ -97,7 +98,7 @@ def _timeline(result: Transcript, colours: dict[Any, str]) -> Markup:
             rows.append(_lane(spans.get(who, []), _colour(who, colours)))
     if (more := len(result.speakers) - MOST_SPEAKERS) > 0:
         rows.append(tag("div", f"… and {more} more, in .speakers", style=QUIET))
-    if spans:
+    if spans or result.speakers.empty:
         rows += _moods_and_ticks(result)
     return tag("div", *rows, style="margin:8px 0")
 
@@ -134,18 +135,28 @@ def _moods_and_ticks(result: Transcript) -> list[Markup]:
     return [thin, ticks, tag("div", "Felt: ", *named[:MOST_CHIPS], style="font-size:12px")]
 
 
-def _section(title: str, *content: object) -> Markup:
+def section(title: str, *content: object) -> Markup:
+    """Something with a quiet title before it."""
     return tag("div", tag("span", f"{title} ", style=QUIET), *content, style="margin:6px 0")
 
 
 def _phrases(title: str, phrases: pd.DataFrame) -> Markup:
     said = list(dict.fromkeys(phrases["value"].dropna()))[:MOST_CHIPS]
-    return _section(title, *(tag("bdi", value, style=CHIP) for value in said)) if said else Markup("")
+    return section(title, *(tag("bdi", value, style=CHIP) for value in said)) if said else Markup("")
 
 
 def _summary(result: Interaction, kind: str) -> Markup:
     said = result.summary.loc[(result.summary["kind"] == kind).fillna(False), "text"].dropna()
-    return _section(_TITLES[kind], tag("span", " ".join(said), dir="auto")) if len(said) else Markup("")
+    return section(TITLES[kind], tag("span", " ".join(said), dir="auto")) if len(said) else Markup("")
+
+
+def not_made_html(kinds: pd.DataFrame) -> Markup:
+    """The summaries that were asked for and were not made, and why."""
+    rows = [
+        tag("div", f"{TITLES.get(str(kind), str(kind))}: not made. {'' if pd.isna(why) else why}", style=QUIET)
+        for kind, why in zip(kinds["kind"], kinds["reason"], strict=True)
+    ]
+    return tag("div", *rows, style="margin:6px 0") if rows else Markup("")
 
 
 def _questions(result: Interaction, colours: dict[Any, str]) -> Markup:
@@ -161,13 +172,13 @@ def _questions(result: Interaction, colours: dict[Any, str]) -> Markup:
     ]  # fmt: skip  # one question, one line
     if (more := len(asked) - MOST_QUESTIONS) > 0:
         rows.append(tag("li", f"… and {more} more, in .questions", style=QUIET))
-    return _section("Questions", tag("ul", *rows, style="margin:0;padding-left:20px"))
+    return section("Questions", tag("ul", *rows, style="margin:0;padding-left:20px"))
 
 
 def _transcript(result: Transcript, colours: dict[Any, str]) -> Markup:
     utterances = result.utterances
     if utterances.empty:
-        return _section("No speech was heard.")
+        return section("No speech was heard.")
     kept = _within(utterances.head(MOST_LINES).to_dict("records"))
     turns = [_turn(result, list(lines), colours) for _, lines in groupby(kept, _speaker)]
     more = len(utterances) - len(kept)
@@ -205,8 +216,18 @@ def _turn(result: Transcript, lines: list[dict[Any, Any]], colours: dict[Any, st
 
 def _line(line: dict[Any, Any]) -> Markup:
     return tag(
-        "div", tag("small", clock(line["start"]), style="opacity:0.6"), " ", line["text"], *_felt(line), dir="auto"
+        "div",
+        tag("small", _when(line), style="opacity:0.6"),
+        " ",
+        line["text"],
+        *_felt(line),
+        dir="auto",
     )
+
+
+def _when(line: dict[Any, Any]) -> str:
+    """When a line begins; of one without words, also when it ends."""
+    return clock(line["start"]) if line["text"] else f"{clock(line['start'])} to {clock(line['end'])}"
 
 
 def _felt(line: dict[Any, Any]) -> Iterator[object]:

@@ -34,9 +34,11 @@ def seconds(result: Transcript) -> float:
 
 
 def facts(result: Transcript) -> list[str]:
-    """Length, words, speakers, and how it felt."""
+    """Length, words (where the answer has any, or is empty), speakers, and how it felt."""
     words, speakers = _words(result), len(result.speakers)
-    said = [clock(seconds(result)), f"{words:,} word{'' if words == 1 else 's'}"]
+    said = [clock(seconds(result))]
+    if words or result.utterances.empty:
+        said.append(f"{words:,} word{'' if words == 1 else 's'}")
     if speakers:
         said.append(f"{speakers} speaker{'' if speakers == 1 else 's'}")
     return [*said, *_felt(feelings(result))]

@@ -131,14 +131,13 @@ def _answer_html(job: Job[Any]) -> str:
     """The answer of a job that is over, so that a saved notebook shows it."""
     if job.state is not JobState.SUCCEEDED:
         return Markup("")
-    from aijupyter.results.transcript import Transcript  # noqa: PLC0415  # pandas is loaded when first needed
-    from aijupyter.views.conversation import conversation_html  # noqa: PLC0415  # and so is all that it needs
+    from aijupyter.views.answer import answer_html  # noqa: PLC0415  # pandas is loaded when first needed
 
     try:
         result = job.result(timeout=0)
     except AIJupyterError as error:
         return tag("div", _error(error), style=CARD)
-    return Markup(conversation_html(result)) if isinstance(result, Transcript) else tag("div", repr(result), style=CARD)
+    return answer_html(result)
 
 
 def _error(error: AIJupyterError) -> Markup:

@@ -21,7 +21,7 @@ from aijupyter.logs import logger
 from aijupyter.models import now
 from aijupyter.session.fields import fields_of
 from aijupyter.session.panel import Panel
-from aijupyter.session.verbs import VERBS
+from aijupyter.session.verbs import AUDIO_VERBS
 from aijupyter.views.batch import batch_widget
 from aijupyter.views.card import Message, Pace, told_error
 from aijupyter.views.forms import Bundle, bundle, static
@@ -36,6 +36,9 @@ PROBLEMS_SHOWN = 20
 _VERBS = {
     "transcribe": ("Transcribe", "Every word, with who said it and when"),
     "analyze": ("Analyze", "The words, and feelings, questions, topics, pace, summary"),
+    "diarize": ("Diarize", "Who speaks when, without the words"),
+    "identify": ("Identify", "Which of the enrolled speakers speaks when"),
+    "emotions": ("Emotions", "How it is said, and when"),
 }
 _PRE = "margin:6px 0 0;padding:8px 10px;border-radius:6px;background:rgba(128,128,128,0.14);white-space:pre-wrap"
 
@@ -200,7 +203,7 @@ def about_panel(panel: Panel) -> Message:
         "folder": str(panel.uploads.folder),
         "verbs": [
             {"name": verb, "label": label, "help": help_, "fields": [asdict(field) for field in fields_of(verb)]}
-            for verb in VERBS
+            for verb in AUDIO_VERBS
             for label, help_ in [_VERBS.get(verb, (verb, ""))]
         ],
     }

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from aijupyter.results.frames import speakers_of, text
-from aijupyter.results.interaction import SUMMARIES, Interaction
+from aijupyter.results.insights import SUMMARIES
+from aijupyter.results.interaction import Interaction
 from aijupyter.results.transcript import Transcript
 
 NO_TIME = 0xFFFFFFFF
@@ -162,6 +163,7 @@ def _insights(result: Interaction) -> Shown:
         "questions": _rows(result.questions.rename(columns={"text": "value"}), "value", "start", "end"),
         "phrases": _rows(result.key_phrases),
         "topics": _rows(result.topics),
+        "notMade": _rows(result.not_made),
         "summaries": {kind: rows for kind, rows in parts.items() if rows},
         "others": {name: _rows(whole[whole["name"] == name], "value", "start", "end") for name in others},
     }

@@ -35,8 +35,9 @@ def _speaker(result: Transcript, row: dict[Any, Any]) -> str:
 
 def _line(result: Transcript, row: dict[Any, Any]) -> str:
     name = glance.called(result, row["speaker"])
-    text = "" if pd.isna(row["text"]) else str(row["text"])
-    return _cut(f"  {clock(row['start']):>7}  {name}{': ' if name else ''}{text}")
+    felt = row.get("emotion")
+    text = str(row["text"]) if not pd.isna(row["text"]) else "" if felt is None or pd.isna(felt) else str(felt)
+    return _cut(f"  {clock(row['start']):>7}  {name}{': ' if name and text else ''}{text}")
 
 
 def _cut(text: str) -> str:

@@ -9,6 +9,10 @@ from player_support import SECONDS, Player, short
 from playwright.sync_api import expect
 from stage import Stage, stage
 
+from aijupyter.models import Operation
+from aijupyter.results import Diarization
+from aijupyter.results.conversation import without_words
+
 
 @pytest.fixture
 def bare() -> Iterator[Stage]:
@@ -33,6 +37,21 @@ def test_the_call_at_a_glance(player: Player) -> None:
     assert player.line(1).locator(".aij-felt").inner_text() == "Anger"
     assert player.line(2).get_by_role("img", name="Question").count() == 1
     assert player.line(0).get_by_role("img", name="Question").count() == 0
+
+
+def test_an_answer_without_words(bare: Stage) -> None:
+    """Who speaks when: lanes, how long each turn lasts, a click that plays it, and nothing to search."""
+    turns = [{"speakerId": str(turn % 2), "start": 3.0 * turn, "end": 3.0 * turn + 2.5} for turn in range(4)]
+    raw = {"response": {"utterances": turns}}
+    heard = Diarization(raw, operation=Operation.DIARIZE, recording="call.mp3", job_id="1")
+    player = Player(bare, without_words(heard))
+    shown = player.root.inner_text()
+    assert "2 speakers" in shown
+    assert "word" not in shown
+    assert player.line(2).locator(".aij-said").inner_text() == "2.5 s"
+    expect(player.root.locator(".aij-search")).to_be_hidden()
+    player.line(2).locator(".aij-said").click()
+    player.wait_for_time(6.0)
 
 
 def test_clicking_a_word_plays_from_it(player: Player) -> None:

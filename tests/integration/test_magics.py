@@ -258,3 +258,41 @@ def test_a_broken_setting_is_told(notebook: Kernel, monkeypatch: pytest.MonkeyPa
     assert re.search(r"to do Settings +port is 'eighty'", forms["text/plain"])
     assert "1 thing to do." in forms["text/html"]
     assert "AIJUPYTER_PORT" not in os.environ
+
+
+@pytest.mark.usefixtures("account")
+def test_texts_by_a_magic(notebook: Kernel, wav: Path) -> None:
+    """A line's own words, what a variable holds, and the lines of a cell."""
+    said = notebook.run('%aijupyter punctuate "how are you" --wait')
+    assert said.ok, said.err
+    assert "How are you." in said.shown[-1]["text/html"]
+    cell = notebook.run("%%aijupyter punctuate as lines --wait\nhow are you\n\nfine")
+    assert cell.ok, cell.err
+    assert notebook.run("print(lines.texts['after'].tolist())").out == "['How are you.', 'Fine.']\n"
+    assert notebook.run(f"%aijupyter transcribe {wav.name} as call --wait").ok
+    summary = notebook.run("%aijupyter summarize call --summary-type All as short --wait")
+    assert "A greeting." in summary.updated[-1]["text/html"]
+    assert "Summary: not made." in summary.updated[-1]["text/html"]
+    assert notebook.run("print(short.recording)").out == f"{wav.name}\n"
+    assert "no conversation" in notebook.run("%aijupyter summarize ai").err
+
+
+@pytest.mark.usefixtures("account")
+def test_speakers_by_magics(notebook: Kernel, wav: Path) -> None:
+    """Enrolled, completed, listed, looked for, joined into a conversation, and forgotten."""
+    notebook.run("%aijupyter start")
+    assert "not complete" in notebook.run(f"%aijupyter enroll ann {wav.name}").plain
+    assert "complete, Good" in notebook.run(f"%aijupyter add-audio ann {wav.name}").plain
+    assert "ann" in notebook.run("%aijupyter speakers as voices").plain
+    assert notebook.run("print(voices['speaker'].tolist())").out == "['ann']\n"
+    heard = notebook.run(f"%aijupyter identify {wav.name} --speaker-ids ann --wait")
+    assert "unknown" in heard.shown[-1]["text/html"]
+    assert "needs speaker_ids" in notebook.run(f"%aijupyter identify {wav.name}").err
+    run = notebook.run(f"await ai.transcribe({wav.name!r}, enable_speaker_diarization=False)\nai.diarize({wav.name!r})")
+    assert run.ok, run.err
+    joined = notebook.run(f"whole = ai.conversation({wav.name!r})\ndisplay(whole)\nawait whole")
+    assert "<Joint of" in joined.plain
+    assert "ann" in joined.shown[-1]["text/html"]
+    assert "deleted" in notebook.run("%aijupyter forget-speaker ann").out
+    assert "deleted before" in notebook.run("%aijupyter forget-speaker ann").err
+    assert "enroll takes ID and RECORDING" in notebook.run("%aijupyter enroll ann").err

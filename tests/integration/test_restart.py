@@ -15,6 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from double import ProviderDouble
+from ledgers import query_sqlite
 from until import until
 
 import aijupyter
@@ -144,7 +145,8 @@ def test_a_killed_kernel_leaves_its_jobs_to_the_next(double: ProviderDouble, wav
     other = tmp_path / "other.wav"
     other.write_bytes(wav.read_bytes() + bytes(50))
     with kernel(double, wav, other) as (pid, keys):
-        until(lambda: len(double.jobs) == 2)
+        ledger = tmp_path / "ledger" / "ledger.db"
+        until(lambda: query_sqlite(ledger, "SELECT state FROM jobs") == [("submitted",)] * 2)
         os.kill(pid, signal.SIGKILL)
     for job in double.jobs.values():
         job.update(status="Success", response={"transcript": "Kept.", "words": []})

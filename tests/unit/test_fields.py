@@ -33,7 +33,17 @@ def test_every_option_is_described(verb: str) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_defaults_are_accepted(verb: str) -> None:
     """What is described as the default can be asked as it is."""
-    assert question_of(verb, {field.name: field.default for field in fields_of(verb)})
+    needed = {field.name: ["ann"] for field in fields_of(verb) if field.required}
+    assert question_of(verb, {**{field.name: field.default for field in fields_of(verb)}, **needed})
+
+
+def test_what_must_be_given() -> None:
+    """Whom to look for has no default, and the error says so."""
+    assert [(verb, field.name) for verb in VERBS for field in fields_of(verb) if field.required] == [
+        ("identify", "speaker_ids")
+    ]
+    with pytest.raises(OptionError, match=r"identify needs speaker_ids\.\nGive it: speaker_ids="):
+        question_of("identify", {})
 
 
 def test_choices_are_the_apis() -> None:

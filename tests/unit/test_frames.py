@@ -10,7 +10,17 @@ import pytest
 
 from aijupyter.envelope import Envelope, Outcome
 from aijupyter.models import JobRecord, JobState, Operation
-from aijupyter.results import Interaction, Result, Transcript, read_result
+from aijupyter.results import (
+    Diarization,
+    Emotions,
+    Identification,
+    Interaction,
+    Punctuation,
+    Result,
+    Summary,
+    Transcript,
+    read_result,
+)
 from aijupyter.results.listing import job_frame
 from aijupyter.results.many import stacked
 
@@ -297,7 +307,15 @@ def test_half_an_emoji() -> None:
 
 @pytest.mark.parametrize(
     ("operation", "kind"),
-    [(Operation.TRANSCRIBE, Transcript), (Operation.ANALYZE, Interaction), (Operation.EMOTIONS, Result)],
+    [
+        (Operation.TRANSCRIBE, Transcript),
+        (Operation.DIARIZE, Diarization),
+        (Operation.IDENTIFY, Identification),
+        (Operation.EMOTIONS, Emotions),
+        (Operation.PUNCTUATE, Punctuation),
+        (Operation.SUMMARIZE, Summary),
+        (Operation.ANALYZE, Interaction),
+    ],
 )
 def test_results_are_of_their_operation(operation: Operation, kind: type[Result]) -> None:
     """Each operation's answer becomes the class that knows it."""

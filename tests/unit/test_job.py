@@ -8,7 +8,7 @@ import pytest
 from ledgers import record
 
 from aijupyter.jobs.job import OF_THE_RESULT, Job
-from aijupyter.results import Interaction
+from aijupyter.results import Diarization, Emotions, Identification, Interaction, Punctuation, Summary
 
 
 def a_job() -> Job[Any]:
@@ -27,7 +27,8 @@ def test_what_the_result_has(name: str) -> None:
 
 def test_all_that_results_have_is_known() -> None:
     """And nothing else."""
-    public = {name for name in dir(Interaction) if not name.startswith("_")}
+    kinds = (Interaction, Diarization, Identification, Emotions, Punctuation, Summary)
+    public = {name for kind in kinds for name in dir(kind) if not name.startswith("_")}
     of_jobs = {name for name in dir(Job) if not name.startswith("_")}
     assert set(OF_THE_RESULT) == public - of_jobs - {"take_names"}
 

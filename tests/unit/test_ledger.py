@@ -260,3 +260,20 @@ async def test_a_cancelled_wait_leaves_the_ledger_whole(ledger: Ledger) -> None:
     job = await found(ledger)
     assert (await ledger.answer("k-1") is not None) == (job.state is JobState.SUCCEEDED)
     assert (await ledger.accept(delivery())).verdict in {Verdict.ANSWERED, Verdict.REPEATED}
+
+
+async def test_jobs_whose_fingerprints_begin_alike(ledger: Ledger) -> None:
+    """They are listed by that beginning, the newest first, and no others."""
+    for number, fingerprint in enumerate(["aa" + "0" * 4, "aa" + "f" * 4, "ab" + "0" * 4, None, "9a" + "0" * 4]):
+        await ledger.add(record(f"k-{number}", created=T0 + number * SECOND, fingerprint=fingerprint))
+    assert [job.key for job in await ledger.jobs(Selection(alike="aa"))] == ["k-1", "k-0"]
+    assert await ledger.count(Selection(alike="ab")) == 1
+    assert await ledger.jobs(Selection(alike="ff", states=frozenset({JobState.WRITTEN}))) == []
+
+
+async def test_long_texts_among_the_options(ledger: Ledger, other: Ledger) -> None:
+    """They are read as they were, by every session; a text that begins like a packed one is no other."""
+    long = {"texts": ["Grüß Gott \U0001f600 " * 3000, "zlib:"]}
+    await ledger.add(record(options=long))
+    await other.advance("k-1", JobState.RUNNING, at=T0)
+    assert (await found(other)).options == (await found(ledger)).options == long

@@ -225,6 +225,8 @@ async def test_ten_thousand_jobs(storage: Storage, ledger: Ledger) -> None:
         "SELECT 1 FROM jobs WHERE path IN ('a', 'b') OR job_id IN ('c')": ("INDEX",),
         "SELECT 1 FROM jobs WHERE request_id IN ('a')": ("jobs_by_request_id",),
         "SELECT 1 FROM jobs WHERE fingerprint = 'f' AND state IN ('written')": ("jobs_by_fingerprint",),
+        "SELECT 1 FROM jobs WHERE state IN ('a', 'b') AND fingerprint >= 'f' AND fingerprint < 'fg'"
+        " ORDER BY created DESC, key DESC LIMIT 9": ("jobs_by_fingerprint",),
         "SELECT * FROM jobs WHERE 1 = 1 ORDER BY created DESC, key DESC LIMIT 9": ("jobs_by_creation_and_key",),
         "SELECT SUM(size) FROM deliveries": ("COVERING INDEX",),
         "SELECT 1 FROM jobs WHERE state IN ('written', 'sending', 'submitted', 'running') AND server = 's'"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aijupyter.errors import MediaError, OptionError
-from aijupyter.magics.options import ACTIONS, fields_for, parser_of, understand
+from aijupyter.magics.options import ACTIONS, TAKING, fields_for, parser_of, understand
 from aijupyter.magics.recordings import many_recordings, one_recording
 from aijupyter.magics.suggesting import suggest
 from aijupyter.magics.words import quoted, scan, split
@@ -87,7 +87,7 @@ def test_lines_are_understood(line: str, options: dict[str, object], recordings:
     ("line", "problem", "mend"),
     [
         ("transcirbe x.wav", "no action 'transcirbe'", "Did you mean transcribe?"),
-        ("frobnicate", "no action", "There are: start"),
+        ("xyzzy", "no action", "There are: start"),
         ("analyze x.wav --insight All", "no option '--insight'", "Did you mean --insights?"),
         ("analyze x.wav -w", "no option '-w'", "Did you mean --wait?"),
         ("analyze x.wav --zzz", "no option '--zzz'", "There are: --insights"),
@@ -104,6 +104,10 @@ def test_lines_are_understood(line: str, options: dict[str, object], recordings:
         ("transcribe x.wav as class", "'class' is no name", "letters"),
         ("status --name a-b", "'a-b' is no name", "--name ai"),
         ("status now", "does not take 'now'", "--help"),
+        ("enroll ann", "enroll takes ID and RECORDING", "%aijupyter enroll ID RECORDING"),
+        ("forget-speaker", "forget-speaker takes ID", "%aijupyter forget-speaker ID"),
+        ("speakers ann", "does not take 'ann'", "--help"),
+        ("forget-speaker ann as it", "nothing that a variable could hold", "Leave `as` out"),
         ("stop as it", "nothing that a variable could hold", "Leave `as` out"),
         ("start --jwt abc", "does not belong into a notebook", ".env"),
         ("start --client-secret=abc", "does not belong into a notebook", ".env"),
@@ -263,7 +267,7 @@ def test_the_guide_tells_the_truth() -> None:
         seen.add(action)
         if "--help" not in words:
             asked = understand(action, words)
-            assert bool(asked.recordings) == (action in VERBS and not cell), line
+            assert bool(asked.recordings) == (action in (*VERBS, *TAKING) and not cell), line
     assert seen == {*ACTIONS, *VERBS}
     text = GUIDE.read_text(encoding="utf-8")
     assert all(f"`--{one.name.replace('_', '-')}" in text for verb in VERBS for one in fields_for(verb))

@@ -419,7 +419,20 @@ def test_what_the_form_is_told(panel: Panel, calls: Path) -> None:
     ]
     assert state["uploads"][0] | {"id": ""} == {"id": "", "name": "up.wav", "size": 14, "received": 14}
     assert (state["code"], state["asked"]) == (panel.code(), "")
-    assert [verb["name"] for verb in about["verbs"]] == ["transcribe", "analyze"]
+    assert [verb["name"] for verb in about["verbs"]] == ["transcribe", "analyze", "diarize", "identify", "emotions"]
+
+
+def test_whom_to_look_for_must_be_said(panel: Panel, calls: Path) -> None:
+    """An identification without ids is not asked, and the panel says what is missing; texts are nothing for it."""
+    panel.sources = "calls"
+    panel.operation = "identify"
+    assert [(error.problem, getattr(error, "option", "")) for error in panel.check()] == [
+        ("No speaker_ids are given.", "speaker_ids")
+    ]
+    panel.choose(speaker_ids=["ann"])
+    assert panel.check() == []
+    with pytest.raises(OptionError, match="asked about texts"):
+        panel.operation = "punctuate"
 
 
 def test_the_form_is_heard(panel: Panel, calls: Path) -> None:

@@ -35,6 +35,7 @@ from aijupyter.views.batch import batch_bundle, batch_html, batch_widget
 from aijupyter.views.forms import WIDGET
 from aijupyter.views.job import job_bundle, job_html, job_widget
 from aijupyter.views.jobs import PAGE_ROWS, jobs_bundle, jobs_widget
+from aijupyter.views.joint import joint_bundle
 from aijupyter.views.player import Player
 
 
@@ -222,13 +223,13 @@ def test_an_ended_job_brings_its_answer(ai: Session, wav: Path, page: Page) -> N
 
 
 def test_a_result_that_is_no_conversation(portal: Portal, page: Page) -> None:
-    """It is shown as the line that it is."""
-    job = a_job(portal, operation=Operation.EMOTIONS, recording=HOSTILE)
+    """It is shown as the card that it is."""
+    job = a_job(portal, operation=Operation.SUMMARIZE, recording=HOSTILE)
     box = job_widget(job)
     answer = parse_envelope(b'{"jobId": "p-1", "status": "Success", "response": {}}')
     portal.call(update, job, moved(job, state=JobState.SUCCEEDED, ended=now()), answer)
     until(lambda: len(box.children) == 2)
-    assert "Result of" in Reader(box.children[1].value).text
+    assert "In their words: not made." in Reader(box.children[1].value).text
 
 
 def test_cancelling_from_the_card(ai: Session, double: ProviderDouble, wav: Path, page: Page) -> None:
@@ -462,3 +463,29 @@ def test_opening_from_a_list(ai: Session, double: ProviderDouble, wav: Path, pag
     assert page.ask(box, "open", row=going.key)["note"]["mend"] == "Connect again: ai = aijupyter.connect()."
     lone = jobs_widget(job_frame([summary(1)]))
     assert page.ask(lone, "open", row="k-1")["note"]["mend"] == "List them again: ai.jobs()."
+
+
+def test_a_conversation_that_is_made_is_seen(ai: Session, double: ProviderDouble, wav: Path, page: Page) -> None:
+    """A card for each job, with what becomes of it; the player in their place once all are answered."""
+    ai.transcribe(wav, enable_speaker_diarization=False).result(timeout=10)
+    ai.diarize(wav).result(timeout=10)
+    double.plan.late = 0.3
+    joint = ai.conversation(wav)
+    box = aijupyter.widget(joint)
+    assert [card.card["operation"] for card in box.children] == ["transcribe", "diarize", "emotions"]
+    saved = joint_bundle(joint)[0]["text/html"]
+    assert "emotions" in saved
+    until(lambda: len(box.children) == 1 and isinstance(box.children[0], Player))
+    assert box.children[0].facts["emotions"] == ["Neutral", "Excited"]
+    assert "Good morning." in joint_bundle(joint)[0]["text/html"]
+    box.children[0].close()
+
+
+def test_a_conversation_that_cannot_be_made_is_seen(ai: Session, double: ProviderDouble, wav: Path, page: Page) -> None:
+    """The cards stay, and say why."""
+    double.plan.fail = [{"errorCode": "CAI-102", "message": "No speech"}]
+    joint = ai.conversation(wav)
+    box = aijupyter.widget(joint)
+    until(lambda: box.children[0].card["state"] == "failed")
+    assert "No speech" in box.children[0].card["error"]["problem"]
+    assert "No speech" in joint_bundle(joint)[0]["text/html"]

@@ -59,7 +59,9 @@ class Controls {
   summarise() {
     const { conversation, people, duration } = this.state;
     const speakers = people.speaking.filter((group) => group.labels.length).length;
-    const facts = [clock(duration), counted(conversation.wordCount || wordsIn(conversation), "word")];
+    const words = conversation.wordCount || wordsIn(conversation);
+    const facts = words || !conversation.count ? [clock(duration), counted(words, "word")] : [clock(duration)];
+    this.box.hidden = !words; // nothing to find
     if (speakers) facts.push(counted(speakers, "speaker"));
     const name = h("b", { class: "aij-recording" }, h("bdi", {}, brief(harmless(conversation.facts.recording), 200)));
     this.summary.replaceChildren(name, h("span", { class: "aij-quiet" }, facts.join(" · ")), ...this._feeling());

@@ -31,6 +31,7 @@ class Jumps {
     const parts = [
       this._told("AbstractiveSummaryShort"),
       this._told("AbstractiveSummaryLong"),
+      this._notMade(facts.notMade ?? []),
       !told && this._sentences("ExtractiveSummary"),
       !state.people.nameless && section("Talk", this.speakers),
       felt.length && section("Feelings", ...feelingCharts(state, felt)),
@@ -57,6 +58,13 @@ class Jumps {
     const parts = this.state.conversation.facts.summaries?.[kind] ?? [];
     const text = parts.map((part) => h("p", { dir: "auto" }, h("bdi", {}, harmless(part.value))));
     return text.length ? section(TITLES[kind], ...text) : null;
+  }
+
+  /** Summaries that were asked for and are not there, and why. */
+  _notMade(kinds) {
+    const told = ({ kind, reason }) => `${TITLES[kind] ?? spaced(kind)}: not made. ${reason ?? ""}`;
+    const rows = kinds.map((one) => h("p", { class: "aij-quiet", dir: "auto" }, brief(harmless(told(one)), 300)));
+    return rows.length ? section("Not made", ...rows) : null;
   }
 
   _sentences(kind) {

@@ -21,6 +21,8 @@ function drawRow(state, row) {
   }
   const said = h("div", { class: "aij-said", dir: "auto" });
   drawWords(state, said, line, from, to);
+  const lasts = conversation.length(line);
+  if (!conversation.texts[line] && lasts) said.append(h("span", { class: "aij-quiet" }, `${lasts.toFixed(1)} s`));
   const sure = conversation.confidence(conversation.sure[line]);
   if (sure !== null && sure < UNSURE && !conversation.words(line).length) {
     said.classList.add("aij-unsure");

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aijupyter.service.engines import mel
-from aijupyter.service.engines.audio import RATE
+from aijupyter.service.engines.audio import Track
 
 Span = tuple[float, float]
 """Start and end in seconds."""
@@ -24,6 +24,9 @@ HIDDEN = 256
 LAYERS = 3
 QUIETEST_DBFS = -30.0
 """Quieter stretches are amplified to this level, as in the encoder's training."""
+
+PIECE_SECONDS = 60.0
+"""What is read of a long span at a time."""
 
 _BATCH = 64
 
@@ -46,21 +49,28 @@ class VoiceEncoder:
         self._linear = np.ascontiguousarray(weights["linear.weight"].T)
         self._bias = weights["linear.bias"]
 
-    def embed(self, samples: NDArray[np.float32], spans: Sequence[Span]) -> NDArray[np.float32]:
-        """One unit vector for each span of mono audio at 16 kHz, shape (len(spans), 256).
+    def embed(self, track: Track, spans: Sequence[Span]) -> NDArray[np.float32]:
+        """One unit vector for each span of a track, shape (len(spans), 256).
 
         A span's vector is the mean over windows of 1.6 s, half overlapping; what is shorter is repeated to fill one.
         """
+        sums = np.zeros((len(spans), HIDDEN), dtype=np.float32)
         windows: list[NDArray[np.float32]] = []
         owners: list[int] = []
         for number, (start, end) in enumerate(spans):
-            cut = _windows(mel.spectrogram(_audible(samples[int(start * RATE) : int(end * RATE)])))
-            windows += cut
-            owners += [number] * len(cut)
-        sums = np.zeros((len(spans), HIDDEN), dtype=np.float32)
+            for first in np.arange(start, max(end, start + 1e-3), PIECE_SECONDS):
+                piece = track.read(first, min(end, first + PIECE_SECONDS))
+                cut = _windows(mel.spectrogram(_audible(piece))) if piece.size else []
+                windows += cut
+                owners += [number] * len(cut)
+            if len(windows) >= _BATCH or number == len(spans) - 1:
+                self._add(sums, windows, owners)
+                windows, owners = [], []
+        return unit(sums)
+
+    def _add(self, sums: NDArray[np.float32], windows: list[NDArray[np.float32]], owners: list[int]) -> None:
         for first in range(0, len(windows), _BATCH):
             np.add.at(sums, owners[first : first + _BATCH], self._forward(np.stack(windows[first : first + _BATCH])))
-        return unit(sums)
 
     def _forward(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """From spectrogram windows, shape (n, 160, 40), to unit vectors, shape (n, 256)."""

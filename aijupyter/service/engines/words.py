@@ -12,10 +12,16 @@ import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 from numpy.typing import NDArray
 
-from aijupyter.service.engines.audio import RATE
+from aijupyter.service.engines.audio import RATE, Track
 
 WINDOW_SECONDS = 30
 """What Whisper hears at a time."""
+
+CHUNK_SECONDS = 300.0
+"""What is read and transcribed at a time, so that the memory taken does not grow with the recording."""
+
+CUT_SECONDS = 30.0
+"""A chunk ends at the quietest moment in this many seconds at its end."""
 
 BEAM = 5
 """Hypotheses kept while decoding: on a minute of a call 5 made 4.8 % word errors; 1 made 7.9 %, a third sooner."""
@@ -60,27 +66,28 @@ class Recognizer:
 
     def words(
         self,
-        samples: NDArray[np.float32],
+        track: Track,
         report: Callable[[float], None],
         *,
         phrases: Sequence[str] = (),
         language: str = "en",
     ) -> list[Word]:
-        """The words of mono audio at 16 kHz, in order, their times never going back.
+        """The words of a track, in order, their times never going back.
 
         Only stretches that the voice activity detector takes for speech are transcribed, so that silence, music and
         noise get no words. `phrases` are expected expressions (the contract's speechContexts), `report` gets the share
         done.
         """
-        if not samples.size:
-            return []
-        duration = samples.size / RATE
         heard: list[Word] = []
-        for segment in self._segments(samples, ", ".join(phrases), language):
-            if not _invented(segment):
-                heard += [Word(w.word, float(w.start), float(w.end), float(w.probability)) for w in segment.words]
-            report(min(1.0, float(segment.end) / duration))
-        return in_order(joined(heard), duration)
+        for start, samples in chunks(track):
+            for segment in self._segments(samples, ", ".join(phrases), language):
+                if not _invented(segment):
+                    heard += [
+                        Word(w.word, start + float(w.start), start + float(w.end), float(w.probability))
+                        for w in segment.words
+                    ]
+                report(min(1.0, (start + float(segment.end)) / track.seconds))
+        return in_order(joined(heard), track.seconds)
 
     def _segments(self, samples: NDArray[np.float32], hotwords: str, language: str) -> Iterator[Any]:
         options = {
@@ -97,6 +104,26 @@ class Recognizer:
         # Without time marks: with them, a batched window ends at the last one written, and words after it are lost.
         segments, _ = self._pipeline.transcribe(samples, batch_size=BATCH, without_timestamps=True, **options)
         return iter(segments)
+
+
+def chunks(track: Track) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    """The track in pieces of at most CHUNK_SECONDS, cut where it is quiet: when each starts, and its samples."""
+    start = 0.0
+    while start < track.seconds:
+        samples = track.read(start, start + CHUNK_SECONDS)
+        if start + CHUNK_SECONDS < track.seconds:
+            samples = samples[: _quietest(samples)]
+        yield start, samples
+        start += samples.size / RATE
+
+
+def _quietest(samples: NDArray[np.float32]) -> int:
+    """The middle of the quietest half second in the last CUT_SECONDS, as a number of samples."""
+    step, width = RATE // 10, 5
+    tail = samples[-int(CUT_SECONDS * RATE) :]
+    power = np.square(tail[: tail.size // step * step]).reshape(-1, step).mean(axis=1)
+    smooth = np.convolve(power, np.ones(width), mode="valid")
+    return samples.size - tail.size + (int(np.argmin(smooth)) + width // 2) * step + step // 2
 
 
 def _invented(segment: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,21 +33,13 @@ DOUBT = 0.15
 """A stretch that fits its voice this much better than any other is not searched for a change of voice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Speakers:
-    """The speaker of each word, and each speaker's voice as a unit vector, speakers as they first speak."""
-
-    of_words: list[str] = field(default_factory=list)
-    voices: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-
-
-def tell_apart(track: Track, words: Sequence[Word], encoder: VoiceEncoder, wanted: int = 0) -> Speakers:
-    """The speakers of a track, named "0", "1", ... in the order in which they first speak.
+def tell_apart(track: Track, words: Sequence[Word], encoder: VoiceEncoder, wanted: int = 0) -> list[str]:
+    """The speaker of each word, named "0", "1", ... in the order in which they first speak.
 
     `wanted` is their number where it is known, 0 where it is not.
     """
     if not words:
-        return Speakers()
+        return []
     pieces = stretches(words)
     vectors, seconds = _embedded(track, pieces, encoder)
     telling = seconds >= min(SHORT, float(np.max(seconds)))
@@ -60,15 +51,7 @@ def tell_apart(track: Track, words: Sequence[Word], encoder: VoiceEncoder, wante
         divided = _divided(track, pieces[number], encoder, centroids) if doubtful else None
         found += divided or [int(voice)] * len(pieces[number])
     order = {voice: str(number) for number, voice in enumerate(dict.fromkeys(found))}
-    return Speakers([order[voice] for voice in found], {name: centroids[voice] for voice, name in order.items()})
-
-
-def one_speaker(track: Track, words: Sequence[Word], encoder: VoiceEncoder, name: str) -> Speakers:
-    """The speakers of a track that holds one voice alone, as a channel of its own does."""
-    if not words:
-        return Speakers()
-    vectors, seconds = _embedded(track, stretches(words), encoder)
-    return Speakers([name] * len(words), {name: cluster(vectors, seconds, 1)[0]})
+    return [order[voice] for voice in found]
 
 
 def _embedded(

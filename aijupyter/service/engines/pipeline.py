@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from aijupyter.errors import MediaError
 from aijupyter.models import AnalysisTask, VoicePrint
 from aijupyter.service.engines import activity, chat, identification, responses, turns, weights
 from aijupyter.service.engines.audio import Track, opened
-from aijupyter.service.engines.diarization import Speakers, one_speaker, tell_apart
+from aijupyter.service.engines.diarization import tell_apart
+from aijupyter.service.engines.identification import Match
 from aijupyter.service.engines.insights import interaction
 from aijupyter.service.engines.moods import moods
 from aijupyter.service.engines.turns import Utterance
@@ -34,11 +32,11 @@ _DECODED, _HEARD, _TOLD_APART = 0.05, 0.8, 0.95
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A recording's tracks, what was said on them, and who is who: a label's enrolled id, or None, and how sure."""
+    """A recording's tracks, what was said on them, and which enrolled speaker each label is."""
 
     tracks: Sequence[Track]
     said: list[Utterance]
-    who: Mapping[str, tuple[str | None, float]] = field(default_factory=dict)
+    who: Mapping[str, Match]
 
 
 class Pipeline:
@@ -62,20 +60,24 @@ class Pipeline:
     def diarize(self, task: AnalysisTask, report: Progress) -> dict[str, Any]:
         """The response to a speaker diarization: how many speak, and who when."""
         with self._heard(task, report) as heard:
-            segments = self._segments(heard, task.options)
-            found = [(span, *heard.who.get(label, (None, 0.0))) for span, label in segments]
+            found = [
+                (span, label, heard.who.get(label, Match())) for span, label in self._segments(heard, task.options)
+            ]
         named = [
-            responses.segment(span, name or label, sure if name else None)
-            for (span, name, sure), (_, label) in zip(found, segments, strict=True)
+            responses.segment(span, match.name or label, match.confidence if match.name else None)
+            for span, label, match in found
         ]
         return {"speakerCount": len({entry["speakerId"] for entry in named}), "utterances": named}
 
     def identify(self, task: AnalysisTask, report: Progress) -> dict[str, Any]:
         """The response to a speaker identification: which enrolled speaker speaks when."""
         with self._heard(task, report) as heard:
-            found = [(span, *heard.who[label]) for span, label in self._segments(heard, task.options)]
-        named = [(span, name or identification.UNKNOWN, sure) for span, name, sure in found]
-        return {"utterances": [responses.segment(*entry) for entry in named]}
+            found = [(span, heard.who.get(label, Match())) for span, label in self._segments(heard, task.options)]
+        return {
+            "utterances": [
+                responses.segment(span, match.name or identification.UNKNOWN, match.confidence) for span, match in found
+            ]
+        }
 
     def emotions(self, task: AnalysisTask, report: Progress) -> list[dict[str, Any]]:
         """The response to an emotion recognition."""
@@ -104,15 +106,15 @@ class Pipeline:
             report(_DECODED)
             words = [self._words(tracks, number, task.options, report) for number in range(len(tracks))]
             report(_HEARD)
-            voices: dict[str, NDArray[np.float32]] = {}
             said: list[Utterance] = []
             for number, (track, heard) in enumerate(zip(tracks, words, strict=True)):
-                speakers = self._speakers(track, heard, task.options, number if len(tracks) > 1 else None, diarize)
-                voices |= speakers.voices
-                said += turns.utterances(heard, speakers.of_words if diarize else None, number)
-            report(_TOLD_APART)
+                channel = number if len(tracks) > 1 else None
+                speakers = self._speakers(track, heard, task.options, channel) if diarize else None
+                said += turns.utterances(heard, speakers, number)
             said.sort(key=lambda u: (u.start, u.end))
-            yield Heard(tracks, said, identification.names(voices, task.voices))
+            who = identification.matches(said, tracks, self._encoder, task.voices) if diarize else {}
+            report(_TOLD_APART)
+            yield Heard(tracks, said, who)
 
     def _words(self, tracks: Sequence[Track], number: int, options: Options, report: Progress) -> list[Word]:
         def heard(share: float) -> None:
@@ -120,13 +122,10 @@ class Pipeline:
 
         return self._recognizer.words(tracks[number], heard, phrases=phrases_of(options), language=_language(options))
 
-    def _speakers(
-        self, track: Track, words: list[Word], options: Options, channel: int | None, diarize: bool
-    ) -> Speakers:
-        if not diarize:
-            return Speakers()
+    def _speakers(self, track: Track, words: list[Word], options: Options, channel: int | None) -> list[str]:
+        """The speaker of each word: a channel that is somebody's own has one, else voices are told apart."""
         if channel is not None:
-            return one_speaker(track, words, self._encoder, str(channel))
+            return [str(channel)] * len(words)
         return tell_apart(track, words, self._encoder, _speaker_count(options))
 
     def _segments(self, heard: Heard, options: Options) -> list[tuple[Span, str]]:

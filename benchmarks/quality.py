@@ -224,13 +224,13 @@ def _share(right: Iterable[bool]) -> float:
     return sum(values) / max(1, len(values))
 
 
-def the_call(engine: LocalEngine, folder: Path) -> None:
+def the_call(engine: LocalEngine, folder: Path, media: Path) -> None:
     """The real call: words of its first minute, voices, enrolled ones, and sentence ends of its bare words."""
     from aijupyter.service.engines.audio import opened  # noqa: PLC0415  # needs the local extra
 
-    there = recordings.the_call()
+    there = recordings.the_call(media)
     if there is None:
-        print("../shared/media is not there")
+        print(f"there is none in {media}")
         return
     file, words, turns = there
     with opened(file) as tracks:
@@ -263,6 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Quality of the local engine on recordings of known truth.")
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--only", default="words,voices,text,feelings,call")
+    parser.add_argument("--media", type=Path, default=recordings.MEDIA)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     wanted = options.only.split(",")
@@ -277,7 +278,7 @@ def main() -> None:
             ("voices", "Enrolled voices", lambda: enrolled(engine, folder, conditions)),
             ("text", "Punctuation of bare words", text),
             ("feelings", "Emotion", lambda: feelings(engine, folder)),
-            ("call", "A real call", lambda: the_call(engine, folder)),
+            ("call", "A real call", lambda: the_call(engine, folder, options.media)),
         ):
             if part in wanted:
                 print(f"\n## {title}")

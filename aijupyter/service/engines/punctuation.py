@@ -112,7 +112,8 @@ def _inversion(one: str, two: str) -> float:
 def _goes_on(before: Sequence[str], after: Sequence[str], opening: float) -> bool:
     """Whether the sentence surely does not end here."""
     last, one = before[-1], after[0]
-    if (one == "well" and last == "as") or (one in grammar.ANSWERS and last in grammar.LINKING):
+    asking = len(before) > 1 and before[-2] in grammar.AUXILIARIES and last in grammar.SUBJECTS  # "is that okay"
+    if (one == "well" and last == "as") or (one in grammar.ANSWERS and (asking or last in grammar.LINKING)):
         return True
     if one in grammar.AUXILIARIES and last in grammar.AUXILIARIES | grammar.SUBJECTS:
         is_object = last in {"that", "this", "it", "you", "her", "there"} and after[1] in grammar.PRONOUNS

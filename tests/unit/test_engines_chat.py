@@ -165,9 +165,7 @@ def summarized(kind: str) -> dict[str, dict[str, Any]]:
     return {summary["name"]: summary for summary in answer["summaries"]}
 
 
-async def test_the_engine_asks_the_endpoint(
-    endpoint: tuple[Endpoint, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_engine_asks_the_endpoint(endpoint: tuple[Endpoint, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With an endpoint set, All holds three summaries, and the abstractive ones are the endpoint's."""
     _, url = endpoint
     monkeypatch.setenv("AIJUPYTER_CHAT_URL", url)

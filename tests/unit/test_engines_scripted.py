@@ -70,7 +70,10 @@ def test_a_script_of_ones_own(tmp_path: Path) -> None:
     engine = written(tmp_path, turns=[{"speaker": "Zoe", "text": "One two", "start": 1.0, "end": 2.0}])
     answer = ask(Operation.TRANSCRIBE, engine, enableSpeakerDiarization=True)
     assert answer["transcript"] == "One two"
-    assert [(word["word"], word["start"], word["end"]) for word in answer["words"]] == [("One", 1.0, 1.5), ("two", 1.5, 2.0)]
+    assert [(word["word"], word["start"], word["end"]) for word in answer["words"]] == [
+        ("One", 1.0, 1.5),
+        ("two", 1.5, 2.0),
+    ]
 
 
 def test_slow_and_failing_requests(tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ NARROW_SHARE = 1e-5
 
 CLEAN_DECIBELS = 60.0
 
+_EDGE = 2
+"""Frames, and bands, that a filter's edge may spill into."""
+
 
 @dataclass(frozen=True, slots=True)
 class Background:
@@ -47,9 +50,11 @@ def _listened(track: Track) -> Background:
         return Background(np.zeros(mel.BANDS, dtype=np.float32), CLEAN_DECIBELS, narrow=False)
     length = min(1.0, track.seconds)
     starts = np.linspace(0.0, track.seconds - length, min(PIECES, int(np.ceil(track.seconds))))
-    frames = np.concatenate([mel.spectrogram(track.read(start, start + length)) for start in starts])
+    # a piece's first and last frames hear it begin and end, which sounds at every pitch
+    pieces = [mel.spectrogram(track.read(start, start + length)) for start in starts]
+    frames = np.concatenate([piece[_EDGE:-_EDGE] if len(piece) > 4 * _EDGE else piece for piece in pieces])
     floor = np.percentile(frames, QUIET_PERCENT, axis=0).astype(np.float32)
     noise, loud = float(floor.sum()), float(np.percentile(frames.sum(axis=1), 90))
     decibels = 10 * np.log10(loud / noise) if noise > 0 and loud > 0 else CLEAN_DECIBELS
-    high = float(frames[:, mel.ABOVE_TELEPHONE :].mean()) / max(float(frames.mean()), 1e-12)
+    high = float(frames[:, mel.ABOVE_TELEPHONE + _EDGE :].mean()) / max(float(frames.mean()), 1e-12)
     return Background(floor, min(CLEAN_DECIBELS, float(decibels)), narrow=high < NARROW_SHARE)

@@ -2,10 +2,11 @@
 
     python benchmarks/quality.py [--model tiny.en] [--only words,voices,text,feelings,call] [--quick]
 
-prints a table for each: word errors, speaker time error and the number of voices found, enrolled voices recognised and
-strangers called by a name, questions, punctuation, emotion, and the real-time factor of a whole analysis. The recordings
-are made with espeak-ng (see tests/recordings/make.py); `../shared/media` is measured as well where it is there. `--quick`
-leaves the noisy and the narrow ones out.
+prints a table for each: word errors, sentence ends, speaker time error and the number of voices found, enrolled voices
+recognised and strangers called by a name, questions, punctuation, emotion, and the real-time factor of a whole analysis
+(seconds, and seconds of processor time, for each second of audio). The recordings are made with espeak-ng (see
+tests/recordings/make.py); `../shared/media` is measured as well where it is there. `--quick` leaves the noisy and the
+narrow ones out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from scoring import (
     f1,
     matched,
     on_grid,
+    sentence_ends,
     sentences,
     speaker_time_error,
     spoken,
@@ -36,8 +38,6 @@ from scoring import (
 from aijupyter.models import AnalysisTask, Operation, VoicePrint
 from aijupyter.service.engines.local import LocalEngine
 
-Totals = dict[str, list[float]]
-LENGTH = "length"
 DECOYS = ("en-us+grandpa", "en-us+Annie", "en-us+Storm")
 
 
@@ -69,58 +69,62 @@ def asked(turns: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def conversations(engine: LocalEngine, folder: Path, conditions: list[str]) -> None:
-    """Words, voices, questions and speed of each conversation in each condition, and the sums."""
-    row(
-        "recording",
-        "condition",
-        "word errors",
-        "voices found",
-        "speaker time error",
-        "questions P, R",
-        "real-time factor",
-    )
-    row(*["---"] * 7)
+    """Words, sentence ends, voices, questions and speed of each conversation in each condition, and the sums."""
+    head = ("word errors", "voices found", "speaker time error", "F1 of sentence ends", "questions P, R")
+    row("recording", "condition", *head, "real-time factor, processor time")
+    row(*["---"] * 8)
     for number, kinds in ((2, recordings.TWO), (3, recordings.THREE)):
-        sums: Counter[str] = Counter()
+        sums: dict[str, Counter[str]] = {}
         for one in recordings.conversations(kinds, folder, conditions):
-            conversation(engine, one, number, sums)
-        for condition in conditions:
-            words = sums[f"{condition} wrong"] / sums[f"{condition} words"]
-            voices = sums[f"{condition} time"] / sums[f"{condition} count"]
-            right = f"{sums[f'{condition} counted']} of {sums[f'{condition} count']} right"
-            row(f"**all of {number} voices**", condition, percent(words), right, percent(voices), "", "")
-        precision, recall = sums["hits"] / max(1, sums["found"]), sums["hits"] / sums["asked"]
-        speed = f"{sums['worked'] / sums['seconds']:.3f}"
-        row(f"**all of {number} voices**", "all", "", "", "", f"{precision:.2f}, {recall:.2f}", speed)
+            counts = conversation(engine, one, number)
+            sums.setdefault(one.condition, Counter()).update(counts)
+            row(one.name, one.condition, *cells(counts))
+        for condition, counts in sums.items():
+            row(f"**all of {number} voices**", condition, *cells(counts))
+        row(f"**all of {number} voices**", "all", *cells(sum(sums.values(), Counter())))
 
 
-def conversation(engine: LocalEngine, one: Conversation, number: int, sums: Counter[str]) -> None:
-    """One recording's row; its counts are added to `sums`."""
-    started = time.perf_counter()
+def conversation(engine: LocalEngine, one: Conversation, number: int) -> Counter[str]:
+    """What there is to count in one recording; shares of time in milliseconds of it."""
+    wall, processor = time.perf_counter(), time.process_time()
     answer = ask(engine, Operation.ANALYZE, one.file, insights=["All"])
-    worked = time.perf_counter() - started
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
     units = answer["utteranceInsights"]
-    reference, heard = spoken(one.text), spoken(" ".join(unit["text"] for unit in units))
-    wrong, count = word_errors(reference, heard), answer["speakerInsights"]["speakerCount"]
-    error = speaker_time_error(one.turns, units)
-    wanted, found = asked(one.turns), questions_of(answer)
-    hits, seconds = matched(wanted, found), one.turns[-1]["end"]
-    sums.update({f"{one.condition} wrong": wrong, f"{one.condition} words": len(reference)})
-    sums.update({f"{one.condition} count": 1, f"{one.condition} counted": int(count == number)})
-    sums[f"{one.condition} time"] += error  # type: ignore[assignment]  # a share
-    sums.update({"hits": hits, "found": len(found), "asked": len(wanted)})
-    sums["worked"] += worked  # type: ignore[assignment]  # seconds
-    sums["seconds"] += seconds
-    scores = f"{hits / max(1, len(found)):.2f}, {hits / len(wanted):.2f}"
-    row(
-        one.name,
-        one.condition,
-        percent(wrong / len(reference)),
-        count,
-        percent(error),
-        scores,
-        f"{worked / seconds:.3f}",
+    heard = " ".join(unit["text"] for unit in units)
+    reference, wanted, found = spoken(one.text), asked(one.turns), questions_of(answer)
+    hits, ends_found, ends_true = sentence_ends(one.text, heard)
+    seconds = one.turns[-1]["end"]
+    return Counter(
+        {
+            "recordings": 1,
+            "counted": int(answer["speakerInsights"]["speakerCount"] == number),
+            "wrong": word_errors(reference, spoken(heard)),
+            "words": len(reference),
+            "astray": round(1000 * seconds * speaker_time_error(one.turns, units)),
+            "time": round(1000 * seconds),
+            "wall": round(1000 * wall),
+            "processor": round(1000 * processor),
+            "end hit": hits,
+            "end found": ends_found,
+            "end true": ends_true,
+            "ask hit": matched(wanted, found),
+            "ask found": len(found),
+            "ask true": len(wanted),
+        }
     )
+
+
+def cells(counts: Counter[str]) -> list[str]:
+    """The cells that follow from the counts."""
+    precision, recall = (counts["ask hit"] / max(1, counts[f"ask {other}"]) for other in ("found", "true"))
+    return [
+        percent(counts["wrong"] / counts["words"]),
+        f"{counts['counted']} of {counts['recordings']} right",
+        percent(counts["astray"] / counts["time"]),
+        f"{f1(counts['end hit'], counts['end found'], counts['end true']):.2f}",
+        f"{precision:.2f}, {recall:.2f}",
+        f"{counts['wall'] / counts['time']:.3f}, {counts['processor'] / counts['time']:.3f}",
+    ]
 
 
 def named(turns: Sequence[dict[str, Any]], units: Sequence[dict[str, Any]], speaker: str) -> tuple[float, float]:
@@ -206,10 +210,9 @@ def feelings(engine: LocalEngine, folder: Path) -> None:
             for u, a in zip(heard.said, arousals(heard.tracks, heard.said), strict=True)
         ]
     both = [(turn["agitated"], unit["arousal"]) for turn in acted.turns if (unit := _during(turn, units)) is not None]
-    up, calm = ([a for agitated, a in both if agitated is want] for want in (True, False))
-    print(
-        f"agitated speech sounds more agitated than calm speech in {percent(_share(a > b for a in up for b in calm))} of pairs"
-    )
+    up, calm = ([arousal for agitated, arousal in both if agitated is want] for want in (True, False))
+    right = percent(_share(one > other for one in up for other in calm))
+    print(f"agitated speech sounds more agitated than calm speech in {right} of pairs")
 
 
 def _during(turn: dict[str, Any], found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -235,7 +238,11 @@ def the_call(engine: LocalEngine, folder: Path, media: Path) -> None:
     file, words, turns = there
     with opened(file) as tracks:
         minute = recordings.write(folder / "minute.wav", tracks[0].read(0, 60))
-        voice = {who: np.concatenate([tracks[0].read(t["start"], t["end"]) for t in turns if t["speaker"] == who and t["end"] < 60]) for who in "AC"}  # fmt: skip
+        first = [turn for turn in turns if turn["end"] < 60]
+        voice = {
+            who: np.concatenate([tracks[0].read(t["start"], t["end"]) for t in first if t["speaker"] == who])
+            for who in "AC"
+        }
     heard = ask(engine, Operation.TRANSCRIBE, minute)["transcript"]
     row("word errors of the first 60 s", percent(word_error_rate(spoken(words), spoken(heard))))
     started = time.perf_counter()
@@ -253,9 +260,9 @@ def the_call(engine: LocalEngine, folder: Path, media: Path) -> None:
             f"{who} enrolled from the first minute: recognised later, others named",
             *map(percent, named(later, units, who)),
         )
-    whole = ask(engine, Operation.TRANSCRIBE, file)["transcript"]
-    counts = ends([whole])
-    row("F1 of sentence ends of its bare words, against Whisper's", scores(counts, counts)[0])
+    said = [unit["text"] for unit in answer["utteranceInsights"]]
+    cell = scores(ends([" ".join(said)]), ends(said))
+    row("F1 of sentence ends of its bare words, against Whisper's: as one text, by utterance", *cell[:2])
 
 
 def main() -> None:

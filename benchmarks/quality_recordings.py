@@ -33,8 +33,8 @@ THREE = {
     "party": (scripts.GARDEN_PARTY, ("en-us+f2", "en-us+Michael", "en-gb-x-rp+m4")),
     "meeting again": (scripts.TEAM_MEETING, ("en-us+m2", "en-gb-x-rp+f2", "en-us+travis")),
 }
-"""Of the voices that tiny.en hears with one word in ten wrong or less, alone; voices of one conversation differ as people
-do, while espeak-ng's variants of one voice (m1 and m3, f1 and f2) hardly do."""
+"""Of the voices that tiny.en hears with one word in ten wrong or less, alone. Voices of one conversation differ as
+people do, while espeak-ng's variants of one voice (m1 and m3, f1 and f2) hardly do."""
 
 CONDITIONS: dict[str, tuple[int, float | None]] = {
     "16 kHz": (16_000, None),

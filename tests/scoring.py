@@ -85,6 +85,26 @@ def sentences(text: str) -> list[str]:
     return [sentence for sentence in re.split(r"(?<=[.?!])\s+", text.strip()) if sentence]
 
 
+def sentence_ends(truth: str, heard: str) -> tuple[int, int, int]:
+    """Of a text and what was heard of it: sentence ends in both, in what was heard, and in the truth.
+
+    Words are aligned first; an end counts where the word before it is the same in both.
+    """
+    sides = []
+    for text in (truth, heard):
+        pairs = [
+            (word, n + 1 == len(parts) and written[-1] in ".?!")
+            for written in text.split()
+            for parts in [spoken(written)]
+            for n, word in enumerate(parts)
+        ]
+        sides.append(([word for word, _ in pairs], [ends for _, ends in pairs]))
+    (true_words, true_ends), (words, ends) = sides
+    blocks = SequenceMatcher(None, true_words, words, autojunk=False).get_matching_blocks()
+    hits = sum(true_ends[block.a + n] and ends[block.b + n] for block in blocks for n in range(block.size))
+    return hits, sum(ends), sum(true_ends)
+
+
 def matched(wanted: Sequence[str], found: Sequence[str]) -> int:
     """How many of the wanted sentences were found, word for word or nearly so, each found one counted once."""
     left = [spoken(text) for text in found]

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ async def test_a_long_conversation_is_asked_about_in_parts(endpoint: tuple[Endpo
     assert len(found) == len(parts(lines)) > 2
     assert [value["groupId"] for value in found] == [str(n) for n in range(len(found))]
     assert (found[0]["start"], found[-1]["end"]) == (0.0, 999.0)
-    assert all(a["end"] <= b["start"] for a, b in zip(found, found[1:], strict=False))
+    assert all(a["end"] <= b["start"] for a, b in pairwise(found))
     (short,) = await asyncio.to_thread(short_summary, chat, lines)
     assert (short["start"], short["end"]) == (0.0, 999.0)
     assert all(len(asked["messages"][1]["content"]) < 13_000 for asked in server.asked)
@@ -111,7 +112,7 @@ async def test_a_long_conversation_is_asked_about_in_parts(endpoint: tuple[Endpo
     ],
 )
 async def test_trouble_is_told_without_the_key(endpoint: tuple[Endpoint, str], answer: Answer, reason: str) -> None:
-    """Whatever goes wrong, the error says what, where and which settings; the key is in none of it, and goes nowhere."""
+    """Whatever goes wrong, the error says what, where and which settings; the key is not in it, and goes nowhere."""
     server, url = endpoint
     server.answer = answer
     with pytest.raises(ChatError, match=reason) as caught:

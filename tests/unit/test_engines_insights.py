@@ -120,6 +120,10 @@ class TestQuestions:
             "What's the difference there.",
             "How about Monday",
             "And where do you live",
+            "Are pets allowed in the house.",
+            "Which lights are on right now.",
+            "Who was responsible for them.",
+            "What happens if it rains.",
         ],
     )
     def test_questions(self, text: str) -> None:
@@ -137,6 +141,9 @@ class TestQuestions:
             "Do it now.",
             "How nice of you.",
             "That is what you said.",
+            "Which is why I called.",
+            "Will do, thank you.",
+            "Has been a long day.",
             "",
         ],
     )

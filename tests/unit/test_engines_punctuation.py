@@ -14,7 +14,7 @@ from aijupyter.service.engines.punctuation import punctuated
 
 sys.path.append(str(Path(__file__).parents[1] / "recordings"))
 
-import scripts  # noqa: E402  # of a folder that is no package
+import scripts
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_its_name_is_an_entry_point() -> None:
 
 
 def test_speakers() -> None:
-    """Numbers while nobody is enrolled; an enrolled one by the id, and the others unknown where that was the question."""
+    """Numbers while nobody is enrolled; an enrolled one by the id, the others unknown where that was asked."""
     assert [u["speakerId"] for u in ask(Operation.DIARIZE)["utterances"]] == ["0", "1", "0", "1"]
     voices = {"Ana": PRINT}
     found = ask(Operation.IDENTIFY, voices=voices)["utterances"]

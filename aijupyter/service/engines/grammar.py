@@ -64,7 +64,7 @@ UNFINISHED = (DETERMINERS - _words("this that these those her his")) | _words(
 
 CAN_END = _words(
     "in on for with to from at of about too so more most through over under without like since still already "
-    "never always other really just only by"
+    "never always other really just only by want need like"
 )
 """Those that end one now and then, before a strong opening."""
 
@@ -72,7 +72,7 @@ TAKES_CLAUSE = _words(
     "think thought know knew hope say said says guess believe sure afraid sorry glad happy worried sad wish "
     "suppose tell told me see wonder heard hear feel felt mean means that forgot remember understand agree like "
     "as where what when why how if because while until unless before after since once although than whatever "
-    "everything anything something nothing all else whether which who whenever wherever so"
+    "everything anything something nothing all else whether which who whenever wherever so out"
 )
 """What a clause with a subject of its own may follow within the same sentence."""
 

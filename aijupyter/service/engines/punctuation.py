@@ -22,8 +22,8 @@ _GREETING, _QUESTION, _CLAUSE = 3.0, 2.5, 1.8
 """How much greetings, questions, and a pronoun with a verb look like a beginning."""
 
 _ADVERBS = frozenset({"just", "really", "never", "always", "only", "already", "still", "also", "all"})
+_OPINIONS = frozenset({"think", "guess", "suppose", "believe", "hope"})
 _CONTRACTED = frozenset({"m", "s", "re", "ll", "ve", "d"})
-_SHORTEST_QUESTION = 2
 _LONGEST = 40
 """Words after which any likely beginning is taken for one."""
 
@@ -61,15 +61,17 @@ def _score(before: Sequence[str], after: Sequence[str]) -> float:
 
 def _opening(after: Sequence[str]) -> float:
     """How much the words look like the beginning of a sentence, 0 to 3."""
-    one, two, three, _ = [*after, "", "", "", ""][:4]
+    one, two, three, four = [*after, "", "", "", ""][:4]
     stem = one.partition("'")[0]
     if one in grammar.HAILS or f"{one} {two}" in grammar.PHRASES:
         return _GREETING
     if one in grammar.AUXILIARIES:
         return _inversion(one, two)
     if stem in grammar.QUESTION_WORDS:
-        acts = one == "what" and (_acts(two) or _acts(three))
+        acts = one == "what" and (_acts(two) or _acts(three) or four in grammar.AUXILIARIES)
         asks = acts or "'" in one or two in grammar.AUXILIARIES or three in grammar.AUXILIARIES
+        if one == "which" and two in grammar.AUXILIARIES and three not in grammar.SUBJECTS:
+            asks = False  # "my birthday, which is tonight"
         return _QUESTION if asks or f"{one} {two}" in {"what about", "how about", "why not"} else 0.0
     if one in grammar.LEADS:
         rest = _opening(after[1:])
@@ -81,17 +83,21 @@ def _opening(after: Sequence[str]) -> float:
 def _statement(after: Sequence[str]) -> float:
     """How much the words look like a subject and its verb, an answer, or a wish."""
     one, two, three, four = [*after, "", "", "", ""][:4]
+    inverts = two in grammar.AUXILIARIES and three in grammar.PRONOUNS
+    if (one in {"you", "it"} and (inverts or two.partition("'")[0] in grammar.PRONOUNS)) or (
+        one == "i" and two in _OPINIONS and three in grammar.HAILS | {""}
+    ):
+        return 0.0  # "help you. Do you", "help you. I've", "a lamp, I think"
     if "'" in one and one.partition("'")[0] in grammar.PRONOUNS | {"that", "there", "let", "here"}:
         return 2.0
     if one in grammar.PRONOUNS | grammar.POINTERS and (_is_verb(two) or (one in grammar.PRONOUNS and two in _ADVERBS)):
         return _CLAUSE
-    if one in grammar.PRONOUNS - {"you", "it"}:
+    named = one in grammar.DETERMINERS - {"that", "this"} and two not in grammar.QUESTION_WORDS
+    if named and (_is_verb(three) or (_is_verb(four) and three not in grammar.PRONOUNS)):
         return 1.3
-    if one in grammar.DETERMINERS - {"that", "this"} and two not in grammar.QUESTION_WORDS:
-        return 1.3 if _is_verb(three) or (_is_verb(four) and three not in grammar.PRONOUNS) else 0.0
     if one in grammar.ANSWERS or one == "no" or (one == "please" and two in grammar.VERBS):
         return 1.4
-    return 0.0
+    return 1.3 if one in grammar.PRONOUNS - {"you", "it"} else 0.0
 
 
 def _inversion(one: str, two: str) -> float:
@@ -113,13 +119,21 @@ def _goes_on(before: Sequence[str], after: Sequence[str], opening: float) -> boo
     """Whether the sentence surely does not end here."""
     last, one = before[-1], after[0]
     asking = len(before) > 1 and before[-2] in grammar.AUXILIARIES and last in grammar.SUBJECTS  # "is that okay"
-    if (one == "well" and last == "as") or (one in grammar.ANSWERS and (asking or last in grammar.LINKING)):
+    if (one == "well" and last == "as") or (
+        one in grammar.ANSWERS and (asking or grammar.LINKING & set(before[-1 if one in grammar.HAILS else -2 :]))
+    ):
         return True
     if one in grammar.AUXILIARIES and last in grammar.AUXILIARIES | grammar.SUBJECTS:
         is_object = last in {"that", "this", "it", "you", "her", "there"} and after[1] in grammar.PRONOUNS
         return not (is_object and any(_is_verb(word) for word in before[:-1]))
+    if last in grammar.LEADS and opening < _QUESTION and (len(before) == 1 or before[-2] in grammar.LEADS):
+        return True
     if len(before) == 1 and last in grammar.COMMA_AFTER:
-        return opening < _QUESTION  # "Yes, I do." is one sentence, "Okay. Could you come?" two
+        return opening < _QUESTION or " ".join(after[:2]) in {
+            "let me",
+            "thank you",
+            "of course",
+        }  # "Yes, I do." is one sentence, "Okay. Could you come?" two
     if " ".join(before) in grammar.PHRASES:
         return one in {"and", "but", "you", "for"} or opening < 1.2  # noqa: PLR2004
     return last in grammar.UNFINISHED and not (opening >= _QUESTION and last in grammar.CAN_END)
@@ -148,7 +162,7 @@ def _bond(before: Sequence[str], after: Sequence[str], opening: float) -> float:
         return 0.0  # "why did you" is no indirect question
     if " ".join(before) in grammar.STANDING or " ".join(before[-3:]) in grammar.STANDING:
         return 0.0
-    if last in grammar.TAKES_CLAUSE:
+    if last in grammar.TAKES_CLAUSE or (last == "one" and before[-2:-1] in (["the"], ["that"])):
         return 2.0
     if one in grammar.DETERMINERS and (
         (_is_verb(last) and before[-2:-1] and before[-2] not in grammar.LINKING) or last in grammar.QUESTION_WORDS
@@ -188,21 +202,7 @@ def _closed(sentence: str) -> str:
     if re.search(r"[.?!…][\"')\u201d\u2019]*$", sentence):
         return sentence
     sentence = sentence.rstrip(" ,;:-")
-    return sentence + ("?" if is_question(sentence) or _asks([bare(word) for word in sentence.split()]) else ".")
-
-
-def _asks(words: Sequence[str]) -> bool:
-    """Whether a sentence opens as a question does, its greetings left out."""
-    rest = list(words)
-    while len(rest) > 1 and rest[0] in grammar.HAILS | grammar.LEADS | {"sorry", "no"}:
-        rest.pop(0)
-    if len(rest) < _SHORTEST_QUESTION:
-        return False
-    if rest[0] in grammar.AUXILIARIES:
-        return rest[0] != "do" or rest[1] in grammar.SUBJECTS - {"it", "that", "this"}
-    if rest[0] in {"when", "which", "whose"}:
-        return any(word in grammar.AUXILIARIES for word in rest[1 : 2 if rest[0] == "when" else 3])
-    return rest[0].partition("'")[0] in grammar.QUESTION_WORDS and rest[1] not in grammar.SUBJECTS
+    return sentence + ("?" if is_question(sentence) else ".")
 
 
 def _capitalized(sentence: str) -> str:

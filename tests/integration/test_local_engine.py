@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scoring import speaker_time_error, spoken, word_error_rate
+from shapes import check
 
 from aijupyter.errors import LocalExtraMissingError, MediaError, ModelsMissingError
 from aijupyter.models import AnalysisTask, Operation
@@ -92,7 +93,8 @@ class TestAnalysis:
         assert shares[0] == pytest.approx(100 * seconds[0] / sum(seconds), abs=3)
 
     def test_questions(self, analysis: dict[str, Any]) -> None:
-        """The agent asked five questions and the customer two."""
+        """The agent asked five questions and the customer two, and all is as the contract writes it."""
+        check(Operation.ANALYZE, analysis)
         values = insight(analysis["speakerInsights"]["insights"], "QuestionsAsked")
         assert [value["value"] for value in values] == [5, 2]
         assert [len(value["questions"]) for value in values] == [5, 2]
@@ -252,6 +254,19 @@ class TestSpeakers:
 
 
 @pytest.mark.models
+@pytest.mark.parametrize("operation", list(Operation))
+def test_every_answer_is_as_the_contract_writes_it(engine: LocalEngine, operation: Operation) -> None:
+    """Every operation, without any option that could be left out."""
+    options: dict[str, Any] = {
+        "texts": ["hello there how are you"],
+        "utterances": [{"text": "The library opens at eight."}],
+    }
+    answer = engine.analyze(AnalysisTask(operation, str(ONE_SENTENCE), options), lambda _: None)
+    check(operation, answer)
+    assert answer
+
+
+@pytest.mark.models
 class TestEmotions:
     """Emotion recognition by itself."""
 
@@ -269,6 +284,8 @@ class TestEmotions:
         """Nobody, no feelings, no voices, and an empty answer is a valid one."""
         silent = str(write_wav(tmp_path / "silence.wav", np.zeros(16_000)))
         answers = {op: engine.analyze(AnalysisTask(op, silent), lambda _: None) for op in SOUND}
+        for operation, answer in answers.items():
+            check(operation, answer)
         assert answers[Operation.EMOTIONS] == []
         assert answers[Operation.DIARIZE] == {"speakerCount": 0, "utterances": []}
         assert answers[Operation.IDENTIFY] == {"utterances": []}

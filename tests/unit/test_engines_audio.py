@@ -89,6 +89,17 @@ def test_channels_are_mixed_or_apart(tmp_path: Path) -> None:
         assert len(tracks) == 1
 
 
+def test_rate_and_channels_change_on_the_way(tmp_path: Path) -> None:
+    """Two MP3 files put together are one recording, however different they are."""
+    first = encoded(tmp_path / "a.mp3", "libmp3lame", "mp3", 16_000, [beeps(rate=16_000)])
+    second = encoded(tmp_path / "b.mp3", "libmp3lame", "mp3", 44_100, [beeps(rate=44_100), beeps(rate=44_100)])
+    both = tmp_path / "both.mp3"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    for separate in (False, True):
+        with opened(both, separate=separate) as tracks:
+            assert tracks[0].seconds == pytest.approx(2 * SECONDS, abs=0.4)
+
+
 def test_no_audio(tmp_path: Path) -> None:
     """Text, and a header with nothing behind it, are refused, by name."""
     text, empty = tmp_path / "notes.txt", tmp_path / "empty.wav"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shapes import check
 
 from aijupyter.errors import ServiceError
 from aijupyter.models import AnalysisTask, Operation, VoicePrint
@@ -35,9 +36,9 @@ def written(tmp_path: Path, **script: Any) -> ScriptedEngine:
 
 @pytest.mark.parametrize("operation", list(Operation))
 def test_every_operation_is_answered_and_says_that_it_is_scripted(operation: Operation) -> None:
-    """The note is in each answer; a bare list has it in each entry."""
+    """As the contract writes it, with a note; a bare list has that in each entry."""
     answer = ask(operation, texts=["hello"], utterances=[{"text": "Hello."}])
-    json.dumps(answer, allow_nan=False)
+    check(operation, answer)
     entries = answer if isinstance(answer, list) else [answer]
     assert entries
     assert all(entry["note"] == NOTE for entry in entries)

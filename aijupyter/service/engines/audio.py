@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain
+from itertools import chain, groupby
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -105,12 +105,14 @@ def _blocks(source: str, layout: str | None) -> Iterator[Samples]:
     with av.open(source, **_LENIENT) as container:
         if not container.streams.audio:
             raise MediaError(f"There is no audio in {source}.", "Give a recording with sound.", source=source)
-        resampler = av.AudioResampler(format="fltp", layout=layout, rate=RATE)
-        for frame in chain(_frames(container), [None]):
-            if frame is not None:
-                frame.pts = None
-            for part in resampler.resample(frame):
-                yield part.to_ndarray().astype(np.float32, copy=False)
+        # where rate or channels change on the way, another resampler takes over
+        for _, frames in groupby(_frames(container), lambda frame: (frame.rate, frame.layout.name, frame.format.name)):
+            resampler = av.AudioResampler(format="fltp", layout=layout, rate=RATE)
+            for frame in chain(frames, [None]):
+                if frame is not None:
+                    frame.pts = None
+                for part in resampler.resample(frame):
+                    yield part.to_ndarray().astype(np.float32, copy=False)
 
 
 def _frames(container: Any) -> Iterator[Any]:

@@ -38,7 +38,7 @@ from scoring import (
 from aijupyter.models import AnalysisTask, Operation, VoicePrint
 from aijupyter.service.engines.local import LocalEngine
 
-DECOYS = ("en-us+grandpa", "en-us+Annie", "en-us+Storm")
+DECOYS = ("en-us+david", "en-us+iven", "en-us+Annie")
 
 
 def ask(engine: LocalEngine, operation: Operation, audio: Path | str, voices: Any = None, **options: Any) -> Any:

@@ -152,6 +152,15 @@ class TestTranscription:
         assert {word["speakerId"] for word in answer["words"]} == {"0"}
         assert answer["utterances"][0]["text"] in answer["transcript"]
 
+    def test_expected_expressions(self, engine: LocalEngine, tmp_path: Path) -> None:
+        """A name that is expected is written as it was given; it is not heard where nobody says it."""
+        with opened(HAPPY_RIDER) as (track,):
+            start = write_wav(tmp_path / "start.wav", track.read(0, 6))
+        contexts = [{"phrases": ["Harbor Bicycles"]}]
+        answer = ask(engine, Operation.TRANSCRIBE, start, speechContexts=contexts)["transcript"]
+        assert answer.count("Harbor Bicycles") == 1
+        assert "Harbor" not in ask(engine, Operation.TRANSCRIBE, ONE_SENTENCE, speechContexts=contexts)["transcript"]
+
     def test_progress_rises_to_one(self, engine: LocalEngine) -> None:
         """What is reported never falls, and ends at one."""
         shares: list[float] = []

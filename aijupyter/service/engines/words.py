@@ -35,6 +35,10 @@ SHORTEST_WORD = 0.02
 CLOSING_MARKS = "\"')\u201d\u2019"
 """What may stand after the mark that ends a sentence."""
 
+LOOPED = 5
+"""Words: "no, no, no" is said by people, the same again and again by a model in a loop."""
+
+_LOOP = re.compile(r"(?<!\S)(\S+(?: \S+){0,5})(?: \1(?!\S)){2,}")
 _CUTTABLE = re.compile(r"^[^\w$€£%]+|[^\w%]+$")
 
 _ABBREVIATION = re.compile(r"^\W*(?:mr|mrs|ms|dr|prof|st|vs|no|[a-z](?:\.[a-z])*)\.$", re.IGNORECASE)
@@ -80,13 +84,19 @@ class Recognizer:
         """
         heard: list[Word] = []
         for start, samples in chunks(track):
+            segments = []
             for segment in self._segments(samples, ", ".join(phrases), language):
-                if not _invented(segment):
-                    heard += [
-                        Word(w.word, start + float(w.start), start + float(w.end), float(w.probability))
-                        for w in segment.words
-                    ]
+                segments.append(segment)
                 report(min(1.0, (start + float(segment.end)) / track.seconds))
+            if phrases and any(repeats(segment.text) for segment in segments):
+                # small models are now and then caught in the expressions that they were told of
+                segments = list(self._segments(samples, "", language))
+            heard += [
+                Word(w.word, start + float(w.start), start + float(w.end), float(w.probability))
+                for segment in segments
+                if not _invented(segment)
+                for w in segment.words
+            ]
         return in_order(joined(heard), track.seconds)
 
     def _segments(self, samples: NDArray[np.float32], hotwords: str, language: str) -> Iterator[Any]:
@@ -129,6 +139,12 @@ def _quietest(samples: NDArray[np.float32]) -> int:
 def _invented(segment: Any) -> bool:
     """Whether Whisper itself doubts that the segment is speech (the thresholds of its paper's appendix)."""
     return bool(segment.no_speech_prob > 0.6 and segment.avg_logprob < -1.0)  # noqa: PLR2004
+
+
+def repeats(text: str) -> bool:
+    """Whether an expression stands in a text three times or more in a row, and makes LOOPED words or more of it."""
+    plain = " ".join(filter(None, map(bare, text.split())))
+    return any(len(found.group().split()) >= LOOPED for found in _LOOP.finditer(plain))
 
 
 def joined(pieces: Iterable[Word]) -> Iterator[Word]:

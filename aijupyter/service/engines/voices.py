@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from aijupyter.service.engines import mel
 from aijupyter.service.engines.audio import Track
@@ -53,6 +54,8 @@ class VoiceEncoder:
         ]
         self._linear = np.ascontiguousarray(weights["linear.weight"].T)
         self._bias = weights["linear.bias"]
+        # matrices so small gain nothing from more threads, and lose tenfold where others want the cores too
+        self._threads = ThreadpoolController()
 
     def embed(self, track: Track, spans: Sequence[Span], *, narrow: bool = False) -> NDArray[np.float32]:
         """One unit vector for each span of a track, shape (len(spans), 256).
@@ -60,6 +63,10 @@ class VoiceEncoder:
         A span's vector is the mean over windows of 1.6 s, half overlapping; what is shorter is repeated to fill one.
         The track's own noise is taken off. `narrow` listens as a telephone does, to nothing above 4 kHz.
         """
+        with self._threads.limit(limits=1, user_api="blas"):
+            return self._embedded(track, spans, narrow=narrow)
+
+    def _embedded(self, track: Track, spans: Sequence[Span], *, narrow: bool) -> NDArray[np.float32]:
         floor = background(track).floor
         sums = np.zeros((len(spans), HIDDEN), dtype=np.float32)
         windows: list[NDArray[np.float32]] = []

@@ -35,9 +35,10 @@ def peak_megabytes() -> float | None:
 
 def seconds_of(file: Path) -> float:
     """The recording's length."""
-    from aijupyter.service.engines.audio import RATE, decode  # noqa: PLC0415 - its import is part of the load time
+    from aijupyter.service.engines.audio import opened  # noqa: PLC0415 - its import is part of the load time
 
-    return len(decode(file)) / RATE
+    with opened(file) as tracks:
+        return tracks[0].seconds
 
 
 def main() -> None:

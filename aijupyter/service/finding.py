@@ -10,7 +10,10 @@ from aijupyter.protocols import Engine
 
 GROUP = "aijupyter.engines"
 # What a checkout that was never installed still has.
-BUILT_IN = EntryPoint("local", "aijupyter.service.engines.local:LocalEngine", GROUP)
+BUILT_IN = (
+    EntryPoint("local", "aijupyter.service.engines.local:LocalEngine", GROUP),
+    EntryPoint("scripted", "aijupyter.service.engines.scripted:ScriptedEngine", GROUP),
+)
 
 
 def find_engine(name: str, model: str) -> Engine:
@@ -37,7 +40,7 @@ def find_engine(name: str, model: str) -> Engine:
 
 
 def _installed(name: str) -> EntryPoint:
-    known = {BUILT_IN.name: BUILT_IN} | {entry.name: entry for entry in entry_points(group=GROUP)}
+    known: dict[str, EntryPoint] = {entry.name: entry for entry in (*BUILT_IN, *entry_points(group=GROUP))}
     if name not in known:
         raise ServiceError(
             f"There is no engine {name!r}.",

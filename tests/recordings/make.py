@@ -15,8 +15,10 @@ import io
 import json
 import subprocess
 import wave
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -61,13 +63,15 @@ def spoken(text: str, voice: Voice) -> NDArray[np.float32]:
     return samples[audible[0] : audible[-1] + 1]
 
 
-def conversation(turns: tuple[tuple[str, str], ...]) -> tuple[NDArray[np.float32], dict[str, object]]:
+def conversation(
+    turns: Sequence[tuple[str, str]], voices: Mapping[str, Voice] = VOICES
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """The turns one after another with natural pauses, and the truth about them."""
     parts = [np.zeros(int(EDGE_SECONDS * RATE), dtype=np.float32)]
     truth = []
     now = len(parts[0])
     for number, (speaker, text) in enumerate(turns):
-        sound = spoken(text, VOICES[speaker])
+        sound = spoken(text, voices[speaker])
         pause = PAUSES[number % len(PAUSES)] if number < len(turns) - 1 else EDGE_SECONDS
         truth.append(
             {
@@ -80,6 +84,28 @@ def conversation(turns: tuple[tuple[str, str], ...]) -> tuple[NDArray[np.float32
         parts += [sound, np.zeros(int(pause * RATE), dtype=np.float32)]
         now += len(sound) + len(parts[-1])
     return np.concatenate(parts), {"duration": round(now / RATE, 3), "sampleRate": RATE, "turns": truth}
+
+
+def with_noise(samples: NDArray[np.float32], decibels: float, seed: int = 1) -> NDArray[np.float32]:
+    """Speech with noise that has `decibels` less power than the speech has where it sounds.
+
+    The noise is pink: its power falls with the frequency, as that of rooms and streets does.
+    """
+    spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=samples.size))
+    noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(spectrum.size), 1.0)), samples.size)
+    speech = np.mean(np.square(samples[np.abs(samples) > AUDIBLE]))
+    noise *= np.sqrt(speech / 10 ** (decibels / 10) / np.mean(np.square(noise)))
+    mixed = samples + noise
+    return np.asarray(mixed / max(1.0, float(np.abs(mixed).max())), dtype=np.float32)
+
+
+def resampled(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Samples at RATE as samples at another rate, such as telephony's 8,000."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+    frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+    frame.sample_rate = RATE
+    parts = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([part.to_ndarray()[0] for part in parts])
 
 
 def as_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -97,12 +123,12 @@ def write_mp3(path: Path, samples: NDArray[np.float32]) -> None:
             container.mux(packet)
 
 
-def write_wav(path: Path, samples: NDArray[np.float32]) -> None:
+def write_wav(path: Path, samples: NDArray[np.float32], rate: int = RATE) -> None:
     """16 bits, mono."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(RATE)
+        file.setframerate(rate)
         file.writeframes(as_pcm(samples).astype("<i2").tobytes())
 
 

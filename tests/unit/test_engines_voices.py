@@ -12,7 +12,7 @@ from aijupyter.service.engines import mel
 from aijupyter.service.engines.clustering import cluster, cut, dendrogram, nearest
 from aijupyter.service.engines.turns import sentences, stretches, utterances
 from aijupyter.service.engines.voices import unit
-from aijupyter.service.engines.words import SHORTEST_WORD, Word, bare, in_order, joined
+from aijupyter.service.engines.words import SHORTEST_WORD, Word, bare, in_order, joined, repeats
 
 
 def cloud(voices: int, each: int, spread: float, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -106,6 +106,21 @@ class TestWords:
     def test_bare_words(self, text: str, expected: str) -> None:
         """Without punctuation, a word keeps what stands inside it."""
         assert bare(text) == expected
+
+    @pytest.mark.parametrize(
+        ("text", "loops"),
+        [
+            ("Daniel Bicycles, Daniel Bicycles, Daniel Bicycles", True),
+            ("thank you thank you thank you", True),
+            ("No, no, no. That is not right.", False),
+            ("I said that I said it, and that is that.", False),
+            ("one two three one two four one two five", False),
+            ("", False),
+        ],
+    )
+    def test_a_model_in_a_loop(self, text: str, loops: bool) -> None:
+        """The same again and again is not what people say."""
+        assert repeats(text) is loops
 
     def test_an_abbreviation_ends_no_sentence(self) -> None:
         """A title's or an initial's full stop is not a sentence's."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from aijupyter.service.engines import responses
+from aijupyter.service.engines import responses, summaries
+from aijupyter.service.engines.audio import Track
 from aijupyter.service.engines.emotions import emotion
 from aijupyter.service.engines.phrases import Phrase, key_phrases, topics
 from aijupyter.service.engines.questions import questions
@@ -22,12 +20,15 @@ EMOTION = "Emotion"
 
 
 def interaction(
-    samples: NDArray[np.float32], utterances: Sequence[Utterance], options: Mapping[str, Any]
+    tracks: Sequence[Track],
+    utterances: Sequence[Utterance],
+    options: Mapping[str, Any],
+    chat: summaries.Endpoint = lambda: None,
 ) -> dict[str, Any]:
     """The response to an analysis: utteranceInsights, speakerInsights and conversationalInsights.
 
-    Only the insights that `options["insights"]` names are in it (All, or no list, means every one). No abstractive
-    summary can be made here, so those that were asked for come with an empty list of values.
+    Only the insights that `options["insights"]` names are in it (All, or no list, means every one). Abstractive
+    summaries come from `chat`; where none could be made, the list of values is empty, and a `note` beside it says why.
     """
     names = set(options.get("insights") or [ALL])
 
@@ -42,13 +43,18 @@ def interaction(
         "speakerInsights": {
             "speakerCount": len(by_speaker(utterances)),
             "insights": [
-                {"name": name, "values": values(samples, utterances)}
+                {"name": name, "values": values(tracks, utterances)}
                 for name, values in _OF_SPEAKERS.items()
                 if wanted(name)
             ],
         },
         "conversationalInsights": [
-            {"name": name, "values": values(utterances)} for name, values in _OF_ALL.items() if wanted(name)
+            *({"name": name, "values": values(utterances)} for name, values in _OF_ALL.items() if wanted(name)),
+            *(
+                summaries.abstractive(name, summaries.lines_of(utterances), chat)
+                for name in summaries.ABSTRACTIVE
+                if wanted(name)
+            ),
         ],
     }
 
@@ -61,22 +67,20 @@ def _emotion(said: Utterance) -> dict[str, Any]:
     return {"name": EMOTION, "value": value, "confidence": number(confidence)}
 
 
-def _energy(samples: NDArray[np.float32], utterances: Sequence[Utterance]) -> Values:
-    return [
-        {"speakerId": name, "value": number(energy(samples, said))} for name, said in by_speaker(utterances).items()
-    ]
+def _energy(tracks: Sequence[Track], utterances: Sequence[Utterance]) -> Values:
+    return [{"speakerId": name, "value": number(energy(tracks, said))} for name, said in by_speaker(utterances).items()]
 
 
-def _pace(_: NDArray[np.float32], utterances: Sequence[Utterance]) -> Values:
+def _pace(_: Sequence[Track], utterances: Sequence[Utterance]) -> Values:
     paces = {name: pace(said) for name, said in by_speaker(utterances).items()}
     return [{"speakerId": name, "value": p.value, "wpm": number(p.words_per_minute)} for name, p in paces.items()]
 
 
-def _talk_to_listen(_: NDArray[np.float32], utterances: Sequence[Utterance]) -> Values:
+def _talk_to_listen(_: Sequence[Track], utterances: Sequence[Utterance]) -> Values:
     return [{"speakerId": name, "value": ratio} for name, ratio in talk_to_listen(utterances).items()]
 
 
-def _questions(_: NDArray[np.float32], utterances: Sequence[Utterance]) -> Values:
+def _questions(_: Sequence[Track], utterances: Sequence[Utterance]) -> Values:
     asked = questions(utterances)
     values: Values = []
     for name in by_speaker(utterances):
@@ -102,20 +106,12 @@ def _topics(utterances: Sequence[Utterance]) -> Values:
 
 def _extractive(utterances: Sequence[Utterance]) -> Values:
     return [
-        {
-            "sentence": " ".join(word.text for word in sentence),
-            "start": number(sentence[0].start),
-            "end": number(sentence[-1].end),
-        }
-        for sentence in extractive_summary(utterances)
+        {"sentence": said.text, "start": number(said.start), "end": number(said.end)}
+        for said in extractive_summary(utterances)
     ]
 
 
-def _none(_: Sequence[Utterance]) -> Values:
-    return []
-
-
-_OF_SPEAKERS: dict[str, Callable[[NDArray[np.float32], Sequence[Utterance]], Values]] = {
+_OF_SPEAKERS: dict[str, Callable[[Sequence[Track], Sequence[Utterance]], Values]] = {
     "Energy": _energy,
     "Pace": _pace,
     "TalkToListenRatio": _talk_to_listen,
@@ -125,7 +121,5 @@ _OF_SPEAKERS: dict[str, Callable[[NDArray[np.float32], Sequence[Utterance]], Val
 _OF_ALL: dict[str, Callable[[Sequence[Utterance]], Values]] = {
     "KeyPhrases": _key_phrases,
     "Topics": _topics,
-    "ExtractiveSummary": _extractive,
-    "AbstractiveSummaryLong": _none,
-    "AbstractiveSummaryShort": _none,
+    summaries.EXTRACTIVE: _extractive,
 }

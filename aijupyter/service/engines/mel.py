@@ -36,6 +36,10 @@ def mel_to_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mel < _KNEE_MEL, mel * _LINEAR_HERTZ, above)
 
 
+ABOVE_TELEPHONE = 32
+"""The first band that holds nothing of a sound sampled at 8 kHz."""
+
+
 @cache
 def filter_bank() -> NDArray[np.float32]:
     """The triangular bands over the spectrum's bins, shape (WINDOW // 2 + 1, BANDS)."""

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aijupyter.service.engines import grammar
 from aijupyter.service.engines.turns import Utterance, sentences
-from aijupyter.service.engines.words import CLOSING_MARKS
+from aijupyter.service.engines.words import CLOSING_MARKS, bare
 
 _FILLER = r"(?:(?:okay|ok|so|and|but|well|hey|oh|alright|all right|um|uh|now|hi|hello|sorry)[,.]? )*"
 _AUXILIARY = (
@@ -59,4 +60,22 @@ def is_question(sentence: str) -> bool:
     text = sentence.strip().rstrip(CLOSING_MARKS)
     if text.endswith("?"):
         return True
-    return len(text.split()) <= _WITHOUT_MARK and not text.endswith("!") and _OPENING.match(text) is not None
+    if len(text.split()) > _WITHOUT_MARK or text.endswith("!"):
+        return False
+    return _OPENING.match(text) is not None or _asks([bare(word) for word in text.split()])
+
+
+def _asks(words: list[str]) -> bool:
+    """Whether bare words open as a question about a noun does: "are pets allowed", "which lights are on"."""
+    while words and words[0] in grammar.HAILS | grammar.LEADS | {"sorry", "no"}:
+        words = words[1:]
+    one, two, *rest = [*words, "", ""]
+    if len(rest) <= 2:  # noqa: PLR2004  # the two that were added, so three words at most
+        return False
+    if one in {"are", "were", "does", "did", "can", "could", "will", "would", "should", "has"}:
+        return two not in grammar.VERBS | grammar.AUXILIARIES | grammar.ANSWERS | {"not", "a", "an", "the"}
+    if one not in grammar.QUESTION_WORDS - {"when"} or two in grammar.SUBJECTS or (one == "which" and two == "is"):
+        return False
+    return any(word in grammar.AUXILIARIES for word in (two, *rest[:2])) or (
+        one != "how" and any(word in grammar.VERBS and word.endswith("s") for word in (two, rest[0]))
+    )

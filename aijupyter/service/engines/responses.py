@@ -39,6 +39,12 @@ def utterance(said: Utterance) -> dict[str, Any]:
     return {**result, "wordTimings": [word_timing(word, said.speaker) for word in said.words]}
 
 
+def segment(span: tuple[float, float], speaker: str, confidence: float | None) -> dict[str, Any]:
+    """{start, end, speakerId, confidence?}: an utterance without its text."""
+    found = {"start": number(span[0]), "end": number(span[1]), "speakerId": speaker}
+    return found if confidence is None else {**found, "confidence": number(confidence)}
+
+
 def transcription(said: Sequence[Utterance], *, diarized: bool) -> dict[str, Any]:
     """{transcript, confidence, words} and, where speakers were told apart, speakerCount and utterances."""
     words = [word for u in said for word in u.words]
@@ -60,5 +66,5 @@ def unpunctuated(said: Sequence[Utterance]) -> list[Utterance]:
             Word(text, word.start, word.end, word.confidence) for word in u.words if (text := bare(word.text))
         )
         if words:
-            result.append(Utterance(words, u.speaker))
+            result.append(Utterance(words, u.speaker, u.channel))
     return result

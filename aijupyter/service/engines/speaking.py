@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aijupyter.service.engines.audio import RATE
+from aijupyter.service.engines.audio import Track
 from aijupyter.service.engines.turns import Utterance, stretches
 
 SLOW_BELOW, FAST_FROM = 130.0, 210.0
@@ -69,7 +68,7 @@ def pace(utterances: Sequence[Utterance]) -> Pace:
     return Pace(rate, "slow" if rate < SLOW_BELOW else "medium" if rate < FAST_FROM else "fast")
 
 
-def energy(samples: NDArray[np.float32], utterances: Sequence[Utterance]) -> float:
+def energy(tracks: Sequence[Track], utterances: Sequence[Utterance]) -> float:
     """The level of one speaker's speech, 0 to 100.
 
     The mean power over the stretches in which words were heard, in decibels below full scale, placed linearly between
@@ -78,7 +77,7 @@ def energy(samples: NDArray[np.float32], utterances: Sequence[Utterance]) -> flo
     total, count = 0.0, 0
     for utterance in utterances:
         for piece in stretches(utterance.words):
-            part = samples[int(piece[0].start * RATE) : int(piece[-1].end * RATE)]
+            part = tracks[utterance.channel].read(piece[0].start, piece[-1].end)
             total += float(np.dot(part, part))
             count += part.size
     if count == 0 or total <= 0:

@@ -18,6 +18,7 @@ SHORTEST = 5
 
 SHARE = 0.15
 FEWEST, MOST = 1, 6
+MOST_RANKED = 2000
 DAMPING = 0.85
 
 SAME = 0.7
@@ -35,19 +36,24 @@ _STOP = frozenset(
 )
 
 
-def extractive_summary(utterances: Sequence[Utterance]) -> list[Stretch]:
+def extractive_summary(utterances: Sequence[Utterance]) -> list[Utterance]:
     """About one sentence in seven, at most six, in the order in which they were said.
 
     TextRank (Mihalcea & Tarau, "TextRank: Bringing order into text", EMNLP 2004) over the cosine of TF-IDF vectors;
     sentences that say more weigh more, questions less, and one much like one already chosen is passed over.
     """
-    candidates = [
-        sentence for utterance in utterances for sentence in sentences(utterance.words) if len(sentence) >= SHORTEST
-    ]
+    candidates = _spread(
+        [
+            Utterance(sentence, said.speaker, said.channel)
+            for said in utterances
+            for sentence in sentences(said.words)
+            if len(sentence) >= SHORTEST
+        ]
+    )
     if not candidates:
         return []
-    similarity = _similarity([_terms(sentence) for sentence in candidates])
-    ranks = [rank * _weight(sentence) for rank, sentence in zip(text_rank(similarity), candidates, strict=True)]
+    similarity = _similarity([_terms(said.words) for said in candidates])
+    ranks = [rank * _weight(said.words) for rank, said in zip(text_rank(similarity), candidates, strict=True)]
     wanted = min(MOST, max(FEWEST, round(SHARE * len(candidates))))
     chosen: list[int] = []
     for number in sorted(range(len(candidates)), key=lambda n: -ranks[n]):
@@ -56,6 +62,14 @@ def extractive_summary(utterances: Sequence[Utterance]) -> list[Stretch]:
         if len(chosen) == wanted:
             break
     return [candidates[number] for number in sorted(chosen)]
+
+
+def _spread(candidates: list[Utterance]) -> list[Utterance]:
+    """At most MOST_RANKED of them, the longer ones, in their order: the cost grows with the square."""
+    if len(candidates) <= MOST_RANKED:
+        return candidates
+    longest = sorted(range(len(candidates)), key=lambda n: -len(candidates[n].words))[:MOST_RANKED]
+    return [candidates[n] for n in sorted(longest)]
 
 
 def text_rank(similarity: NDArray[np.float64], rounds: int = 60) -> NDArray[np.float64]:

@@ -12,10 +12,16 @@ import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 from numpy.typing import NDArray
 
-from aijupyter.service.engines.audio import RATE
+from aijupyter.service.engines.audio import RATE, Track
 
 WINDOW_SECONDS = 30
 """What Whisper hears at a time."""
+
+CHUNK_SECONDS = 300.0
+"""What is read and transcribed at a time, so that the memory taken does not grow with the recording."""
+
+CUT_SECONDS = 30.0
+"""A chunk ends at the quietest moment in this many seconds at its end."""
 
 BEAM = 5
 """Hypotheses kept while decoding: on a minute of a call 5 made 4.8 % word errors; 1 made 7.9 %, a third sooner."""
@@ -29,6 +35,10 @@ SHORTEST_WORD = 0.02
 CLOSING_MARKS = "\"')\u201d\u2019"
 """What may stand after the mark that ends a sentence."""
 
+LOOPED = 5
+"""Words: "no, no, no" is said by people, the same again and again by a model in a loop."""
+
+_LOOP = re.compile(r"(?<!\S)(\S+(?: \S+){0,5})(?: \1(?!\S)){2,}")
 _CUTTABLE = re.compile(r"^[^\w$€£%]+|[^\w%]+$")
 
 _ABBREVIATION = re.compile(r"^\W*(?:mr|mrs|ms|dr|prof|st|vs|no|[a-z](?:\.[a-z])*)\.$", re.IGNORECASE)
@@ -60,27 +70,34 @@ class Recognizer:
 
     def words(
         self,
-        samples: NDArray[np.float32],
+        track: Track,
         report: Callable[[float], None],
         *,
         phrases: Sequence[str] = (),
         language: str = "en",
     ) -> list[Word]:
-        """The words of mono audio at 16 kHz, in order, their times never going back.
+        """The words of a track, in order, their times never going back.
 
         Only stretches that the voice activity detector takes for speech are transcribed, so that silence, music and
         noise get no words. `phrases` are expected expressions (the contract's speechContexts), `report` gets the share
         done.
         """
-        if not samples.size:
-            return []
-        duration = samples.size / RATE
         heard: list[Word] = []
-        for segment in self._segments(samples, ", ".join(phrases), language):
-            if not _invented(segment):
-                heard += [Word(w.word, float(w.start), float(w.end), float(w.probability)) for w in segment.words]
-            report(min(1.0, float(segment.end) / duration))
-        return in_order(joined(heard), duration)
+        for start, samples in chunks(track):
+            segments = []
+            for segment in self._segments(samples, ", ".join(phrases), language):
+                segments.append(segment)
+                report(min(1.0, (start + float(segment.end)) / track.seconds))
+            if phrases and any(repeats(segment.text) for segment in segments):
+                # small models are now and then caught in the expressions that they were told of
+                segments = list(self._segments(samples, "", language))
+            heard += [
+                Word(w.word, start + float(w.start), start + float(w.end), float(w.probability))
+                for segment in segments
+                if not _invented(segment)
+                for w in segment.words
+            ]
+        return in_order(joined(heard), track.seconds)
 
     def _segments(self, samples: NDArray[np.float32], hotwords: str, language: str) -> Iterator[Any]:
         options = {
@@ -99,9 +116,35 @@ class Recognizer:
         return iter(segments)
 
 
+def chunks(track: Track) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    """The track in pieces of at most CHUNK_SECONDS, cut where it is quiet: when each starts, and its samples."""
+    start = 0.0
+    while start < track.seconds:
+        samples = track.read(start, start + CHUNK_SECONDS)
+        if start + CHUNK_SECONDS < track.seconds:
+            samples = samples[: _quietest(samples)]
+        yield start, samples
+        start += samples.size / RATE
+
+
+def _quietest(samples: NDArray[np.float32]) -> int:
+    """The middle of the quietest half second in the last CUT_SECONDS, as a number of samples."""
+    step, width = RATE // 10, 5
+    tail = samples[-int(CUT_SECONDS * RATE) :]
+    power = np.square(tail[: tail.size // step * step]).reshape(-1, step).mean(axis=1)
+    smooth = np.convolve(power, np.ones(width), mode="valid")
+    return samples.size - tail.size + (int(np.argmin(smooth)) + width // 2) * step + step // 2
+
+
 def _invented(segment: Any) -> bool:
     """Whether Whisper itself doubts that the segment is speech (the thresholds of its paper's appendix)."""
     return bool(segment.no_speech_prob > 0.6 and segment.avg_logprob < -1.0)  # noqa: PLR2004
+
+
+def repeats(text: str) -> bool:
+    """Whether an expression stands in a text three times or more in a row, and makes LOOPED words or more of it."""
+    plain = " ".join(filter(None, map(bare, text.split())))
+    return any(len(found.group().split()) >= LOOPED for found in _LOOP.finditer(plain))
 
 
 def joined(pieces: Iterable[Word]) -> Iterator[Word]:

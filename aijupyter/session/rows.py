@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from aijupyter.errors import MediaError, OptionError, printable
+from aijupyter.errors import MediaError, OptionError
 from aijupyter.media import MediaSource, is_url, shown_url
+from aijupyter.telling import printable
 
 LAST_DIGITS = 4
 """So much of a telephone number is in a recording's name, which stands in ledgers, exports and file names."""

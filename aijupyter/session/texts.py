@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aijupyter.errors import OptionError, printable
+from aijupyter.errors import OptionError
+from aijupyter.telling import printable
 
 Said = str | Iterable[str]
 """A text, or several: a list, a pandas Series."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aijupyter.errors import TunnelError, TunnelRefusedError, printable
+from aijupyter.errors import TunnelError, TunnelRefusedError
+from aijupyter.telling import printable
 
 AGENTS_USED_UP = frozenset({"ERR_NGROK_108", "ERR_NGROK_348"})
 """The account runs as many agents as it may."""

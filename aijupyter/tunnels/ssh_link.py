@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from aijupyter.errors import ConfigurationError, TunnelError, TunnelRefusedError, TunnelTimeoutError, printable
+from aijupyter.errors import ConfigurationError, TunnelError, TunnelRefusedError, TunnelTimeoutError
 from aijupyter.logs import hush
+from aijupyter.telling import printable
 
 if TYPE_CHECKING:
     from aijupyter.tunnels.ssh import SshLogin

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from aijupyter.errors import printable
 from aijupyter.palette import clock
 from aijupyter.results.interaction import Interaction
 from aijupyter.results.transcript import Transcript
+from aijupyter.telling import printable
 from aijupyter.views import glance
 
 FIRST_LINES = 12

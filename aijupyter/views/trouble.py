@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 
-from aijupyter.errors import masked, printable
+from aijupyter.telling import masked, printable
 
 
 def full_traceback(error: BaseException | None = None) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from aijupyter.errors import printable
 from aijupyter.palette import clock
 from aijupyter.results.punctuation import Punctuation
 from aijupyter.results.summary import Summary
+from aijupyter.telling import printable
 from aijupyter.views.conversation import TITLES, not_made_html, section
 from aijupyter.views.html import CARD, QUIET, Markup, tag
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from aijupyter import errors
-from aijupyter.errors import AIJupyterError, Fault, JobError, MediaError, ProviderError, dump_error, load_error, masked
+from aijupyter.errors import AIJupyterError, Fault, JobError, MediaError, ProviderError, dump_error, load_error
+from aijupyter.telling import masked
 
 LINE = re.compile(r"^(?P<indent>[ │]*)(?:[├└]── )?(?P<name>\w+Error)(?: +\((?P<kin>\w+)\))?")
 FAULTS = (Fault("CAI-101", "Parameter [speakerCount] is invalid.", "speakerCount"), Fault("CAI-102", "Ach, Größe!"))

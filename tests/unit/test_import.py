@@ -40,6 +40,7 @@ LAYERS = [  # each may import those below it, and its own
     {"envelope"},
     {"secret"},
     {"errors"},
+    {"telling"},
 ]
 SIBLINGS = {"api", "receiver", "tunnels", "ledger", "service"}
 SERVICE_MAY = {"errors", "models", "protocols"}

@@ -14,14 +14,18 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests/double.py, for every fol
 from double import ProviderDouble
 
 ROOT = Path(__file__).parents[1]
-USES_KERNELS = {"Kernel", "kernel", "NotebookClient", "run_against_a_double"}
+ONE_AT_A_TIME = {
+    "kernels": {"Kernel", "kernel", "NotebookClient", "run_against_a_double"},  # two may choose the same port
+    "agents": {"StandIn"},  # whether one is left is seen in the list of processes
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay together, and one worker has all kernels: two that start at once may choose the same port."""
+    """Of the processes that run the tests, one has all of a file, and of files that get in one another's way."""
     for item in items:
         names = vars(getattr(item, "module", None) or object).keys()
-        item.add_marker(pytest.mark.xdist_group("kernels" if names & USES_KERNELS else str(item.path)))
+        group = next((group for group, users in ONE_AT_A_TIME.items() if names & users), str(item.path))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

@@ -154,7 +154,8 @@ def test_the_traceback_on_request(notebook: Kernel) -> None:
 
 def test_settings_are_shown_without_secrets(account: ProviderDouble, notebook: Kernel) -> None:
     """Every setting with its source, as text and as HTML; of the session, or what connect() would take now."""
-    Path(".env").write_text("AIJUPYTER_POLL_SECONDS=5\nNGROK_AUTHTOKEN=the-token\n")
+    Path(".env").write_text("AIJUPYTER_POLL_SECONDS=5\n")
+    notebook.run("%env NGROK_AUTHTOKEN=the-token")
     before = notebook.run("%aijupyter config")
     assert "What connect() would take now" in before.out
     (forms,) = before.shown

@@ -52,7 +52,7 @@ _MOODS = {"Anger": "Anger", "Sadness": "Sadness", "Joy": "Joy", "Surprise": "Exc
 class ScriptedEngine:
     """Implements aijupyter.protocols.Engine for every operation, with no models and no packages beside our own.
 
-    `model` is a script's file; a name that is no file plays the little conversation. The audio is not looked at.
+    `model` is a script's file; a name that does not end in .json plays the little conversation. No audio is looked at.
     Speakers are "0", "1", ... as they first speak; one whose name in the script is an enrolled id of the task is called
     so. Answers carry `note`, in a list each entry does. Raises ServiceError where the script cannot be used.
     """

@@ -20,6 +20,7 @@ ONE_AT_A_TIME = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of the processes that run the tests, one has all of a file, and of files that get in one another's way."""
     for item in items:

@@ -7,7 +7,6 @@ Each value is an entry of its own, for some systems' entries are short: service 
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -113,19 +112,20 @@ def _backend() -> Any:
 
 def _within(seconds: float, function: Callable[[], T]) -> T:
     """Call it in a thread that may be left behind: a backend may wait for a person, or for ever."""
-    ended: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+    ended: list[tuple[T | None, BaseException | None]] = []
 
     def work() -> None:
         try:
-            ended.put((function(), None))
+            ended.append((function(), None))
         except BaseException as error:  # noqa: BLE001  # told to the thread that waits
-            ended.put((None, error))
+            ended.append((None, error))
 
-    threading.Thread(target=work, name="aijupyter-keyring", daemon=True).start()
-    try:
-        answer, error = ended.get(timeout=seconds)
-    except queue.Empty:
-        raise Skipped(f"it did not answer within {seconds:g} s") from None
+    asking = threading.Thread(target=work, name="aijupyter-keyring", daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if asking.is_alive() or not ended:
+        raise Skipped(f"it did not answer within {seconds:g} s")
+    ((answer, error),) = ended
     if error is not None:
         raise Skipped(_reason(error)) from None
     return answer  # type: ignore[return-value]  # there is one where there is no error

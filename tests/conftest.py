@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,18 +17,28 @@ from double import ProviderDouble
 
 ROOT = Path(__file__).parents[1]
 ONE_AT_A_TIME = {
-    "kernels": {"Kernel", "kernel", "NotebookClient", "run_against_a_double"},  # two may choose the same port
-    "agents": {"StandIn"},  # whether one is left is seen in the list of processes
+    "kernels": ("from kernels import", "from nbclient import", "from saved_notebook import"),  # two may choose one port
+    "agents": ("from ngrok_stand_in import",),  # whether one is left is seen in the list of processes
 }
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Of the processes that run the tests, one has all of a file, and of files that get in one another's way."""
-    for item in items:
-        names = vars(getattr(item, "module", None) or object).keys()
-        group = next((group for group, users in ONE_AT_A_TIME.items() if names & users), str(item.path))
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  # where it is installed
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid.partition("::")[0])
+
+    return Scheduling(config, log)
+
+
+@cache
+def group_of(file: str) -> str:
+    """The name of the group that a file of tests is in."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return next((group for group, signs in ONE_AT_A_TIME.items() if any(sign in text for sign in signs)), file)
 
 
 @pytest.fixture(autouse=True)

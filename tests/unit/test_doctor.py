@@ -152,7 +152,7 @@ def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "version", "check", "said"),
     [
-        ("aiohttp", "3.0", "Packages", "aiohttp 3.0 is installed, and >=3.11 is needed"),
+        ("aiohttp", "3.0", "Packages", "aiohttp 3.0 is installed, and >=3.14 is needed"),
         ("ipykernel", "7.0.1", "Packages", "ipykernel 7.0.1 is installed"),
         ("jupyterlab_widgets", "1.1.7", "Widgets", "an old jupyterlab_widgets"),
     ],

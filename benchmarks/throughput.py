@@ -30,11 +30,12 @@ RATE = 16_000
 
 def cut(folder: Path, count: int) -> list[Path]:
     """Recordings of SECONDS each, different ones while the samples last."""
-    from aijupyter.service.engines.audio import decode  # noqa: PLC0415 - needs the local extra
+    from aijupyter.service.engines.audio import opened  # noqa: PLC0415 - needs the local extra
 
     pieces: list[Path] = []
     for sample in sorted(SAMPLES.glob("*.mp3")):
-        samples = decode(str(sample))
+        with opened(sample) as (track,):
+            samples = track.read(0.0, track.seconds)
         for start in range(0, len(samples) - SECONDS * RATE, SECONDS * RATE):
             piece = folder / f"{len(pieces)}.wav"
             with wave.open(str(piece), "wb") as file:

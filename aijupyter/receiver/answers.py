@@ -28,22 +28,31 @@ def make_head(status: int, fields: Mapping[str, str], *, close: bool) -> bytes:
     return "\r\n".join([*lines, *(["Connection: close"] if close else []), "", ""]).encode("latin-1")
 
 
-class Answer(web.StreamResponse):
-    """What aiohttp sends where it would send a response of its own making.
-
-    `allow` names methods, `body` is bytes without a meaning. `close` ends the connection.
+class OwnAnswer(web.StreamResponse):
+    """What is sent where aiohttp would send a response of its own making: whole, by `prepare`. `close` ends the
+    connection.
     """
 
-    def __init__(self, status: int, *, allow: str = "", body: bytes = b"", close: bool = False) -> None:
+    def __init__(self, status: int = HTTPStatus.OK, *, close: bool) -> None:
         super().__init__(status=status)
-        self._allow = allow
-        self._bytes = body
         self._closes = close
 
     @property
     def keep_alive(self) -> bool:
         """Whether another request may follow."""
         return not self._closes
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing is left to send."""
+
+
+class Answer(OwnAnswer):
+    """A status. `allow` names methods, `body` is bytes without a meaning."""
+
+    def __init__(self, status: int, *, allow: str = "", body: bytes = b"", close: bool = False) -> None:
+        super().__init__(status, close=close)
+        self._allow = allow
+        self._bytes = body
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send it."""
@@ -60,9 +69,6 @@ class Answer(web.StreamResponse):
         transport.write(self._bytes)
         await drain(request)
         return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to send."""
 
 
 def open_transport(request: web.BaseRequest) -> asyncio.Transport:

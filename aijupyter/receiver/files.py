@@ -10,7 +10,7 @@ from io import FileIO
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
-from aijupyter.receiver.answers import make_head, open_transport
+from aijupyter.receiver.answers import OwnAnswer, make_head, open_transport
 from aijupyter.receiver.media import ChangedFileError, Loan
 
 SENT_BYTES = 1 << 20
@@ -40,19 +40,13 @@ def read_range(wanted: str, size: int) -> tuple[int, int]:
     return start, length
 
 
-class FileAnswer(web.StreamResponse):
+class FileAnswer(OwnAnswer):
     """Sends a lent file that is open as `file`, and closes it."""
 
     def __init__(self, loan: Loan, file: FileIO, *, close: bool) -> None:
-        super().__init__()
+        super().__init__(close=close)
         self._loan = loan
         self._file = file
-        self._closes = close
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether another request may follow."""
-        return not self._closes
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send head and bytes. Raises ConnectionError where the fetcher has gone, or the file changes meanwhile."""
@@ -62,9 +56,6 @@ class FileAnswer(web.StreamResponse):
             for place in range(start, start + length, SENT_BYTES):
                 await self._send(request, place, min(SENT_BYTES, start + length - place))
         return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to send."""
 
     def _send_head(self, request: web.BaseRequest) -> tuple[int, int]:
         """What is to follow it."""

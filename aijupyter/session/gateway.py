@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from aijupyter.errors import AIJupyterError, ConfigurationError, TunnelError, TunnelMissingError, TunnelRefusedError
 from aijupyter.jobs.dispatch import patience
 from aijupyter.logs import logger
+from aijupyter.protocols import Tunnel
 from aijupyter.session.ways import Way
 
 log = logger(__name__)
@@ -135,12 +136,16 @@ class Gateway:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 url = await way.tunnel.open(self._local_url) if way.tunnel else None
+        except AIJupyterError as failure:  # the tunnel's own word, also where it is a TimeoutError
+            error = failure
         except TimeoutError:
             problem = f"The way in {way.words} did not open within {OPEN_SECONDS:g} s."
-            error: AIJupyterError = TunnelError(problem, "Check the network, or set another: delivery=...")
+            error = TunnelError(problem, "Check the network, or set another: delivery=...")
             await _close(way)
-        except AIJupyterError as failure:
-            error = failure
+        except Exception as failure:
+            log.exception("the way in %s failed", way.words)
+            error = TunnelError(f"The way in {way.words} failed: {type(failure).__name__}.", "Please report this.")
+            await _close(way)
         else:
             self._way, self._url = way, url
             self._problems.pop(way.name, None)
@@ -160,7 +165,7 @@ class Gateway:
         while True:
             tunnel = self._way.tunnel
             if tunnel is not None:
-                why = await tunnel.dropped()
+                why = await _dropped(tunnel)
                 about = {"event": "way.dropped", "way": self._way.name}
                 log.warning("the way in %s dropped: %s", self._way.words, why, extra=about)
                 self._drops += 1
@@ -196,6 +201,15 @@ class Gateway:
                 if await self._try(way) is None:
                     return True
         raise AssertionError  # for the type checker: the count has no end
+
+
+async def _dropped(tunnel: Tunnel) -> str:
+    """When and why it dropped; one that cannot be watched is opened anew."""
+    try:
+        return await tunnel.dropped()
+    except Exception as error:
+        log.exception("a tunnel could not be watched")
+        return f"it could not be watched ({type(error).__name__})"
 
 
 async def _close(way: Way) -> None:

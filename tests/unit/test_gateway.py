@@ -11,7 +11,14 @@ import pytest
 from until import eventually
 
 from aijupyter.config import Secret, Settings
-from aijupyter.errors import AIJupyterError, ConfigurationError, TunnelError, TunnelMissingError, TunnelRefusedError
+from aijupyter.errors import (
+    AIJupyterError,
+    ConfigurationError,
+    TunnelError,
+    TunnelMissingError,
+    TunnelRefusedError,
+    TunnelTimeoutError,
+)
 from aijupyter.session.gateway import NOWHERE, Gateway, Reach
 from aijupyter.session.ways import Way, ways_in
 
@@ -24,7 +31,7 @@ class Tube:
 
     def __init__(self, *urls: str) -> None:
         self.urls = list(urls) or ["https://tube.example"]
-        self.error: AIJupyterError | None = None
+        self.error: Exception | None = None
         self.opened = 0
         self.is_open = False
         self._cut = asyncio.Event()
@@ -94,6 +101,35 @@ async def test_without_any_way_the_error_is_the_best_ones() -> None:
     gateway = Gateway([way(broken)], near=False, disturbed=bool)
     with pytest.raises(TunnelError, match="not installed"):
         await gateway.open(LOCAL)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(TunnelTimeoutError("The agent was too slow.", "Wait."), "too slow"), (OSError("a bug"), "failed: OSError")],
+)
+async def test_what_a_tunnel_says_is_told(error: Exception, said: str) -> None:
+    """In its own words, also where it took too long; and what nobody expected is no end of the session."""
+    tube = Tube()
+    tube.error = error
+    async with opened(way(tube), STATUS) as gateway:
+        assert gateway.is_alone
+        assert said in gateway.status.problem
+        assert gateway.status.mend
+
+
+async def test_a_tunnel_that_cannot_be_watched() -> None:
+    """It is taken for one that dropped, and opened again."""
+
+    class Blind(Tube):
+        async def dropped(self) -> str:
+            if self.opened == 1:
+                raise OSError("a bug")
+            return await super().dropped()
+
+    tube = Blind()
+    async with opened(way(tube)) as gateway:
+        await eventually(lambda: tube.opened == 2 and gateway.status.up)
+        assert gateway.status.drops == 1
 
 
 async def test_status_calls_stand_in_and_make_room() -> None:
